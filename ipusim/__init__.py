@@ -1,0 +1,1 @@
+"""Simulator of IPU-like many-tile chips."""

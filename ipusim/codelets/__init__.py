@@ -1,0 +1,1 @@
+"""One file per vertex type: cycle formula, bytes, kernel, source."""

@@ -1,0 +1,1 @@
+"""What a Program does: timing, execution, memory."""

@@ -1,0 +1,66 @@
+"""The error tree: what the user did wrong, and what the simulator got wrong itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an input, and where it stands.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file as the user gave it, or of the option (``--set``).
+    line, column : int
+        1-based position; 0 where the input has none (a dict, an option).
+    path : str
+        Dotted path of the field inside the document, such as ``tensors.w.shape``.
+    message : str
+        What is wrong, as a sentence without a full stop.
+    hint : str
+        A suggestion such as ``did you mean 'matmul'?``; may be empty.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        text = f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class IpusimError(Exception):
+    """Base of every error that ipusim raises on purpose.
+
+    ``exit_code`` is what the command line returns for it.
+    """
+
+    exit_code = 2
+
+
+class BadInputError(IpusimError):
+    """One or several problems in what the user gave; all of them are listed at once."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class VerifierError(IpusimError):
+    """A compiler pass produced a program that breaks a rule of the machine: a defect of ipusim."""
+
+    exit_code = 1
+
+
+class ResidencyError(IpusimError):
+    """A vertex read data that its tile does not hold: a defect of ipusim."""
+
+    exit_code = 1

@@ -1,0 +1,1 @@
+"""YAML with positions, units, located errors, atomic writes."""

@@ -1,0 +1,1 @@
+"""From workload documents to graphs."""

@@ -1,0 +1,1 @@
+"""Graph and Program: the two nouns that the whole simulator passes around."""

@@ -1,0 +1,42 @@
+"""The computation graph: tensors and operators in an order in which they can run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ipusim.ir.tensor import Op, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A checked computation graph.
+
+    Attributes
+    ----------
+    tensors : Mapping[str, Tensor]
+        Every tensor by name, the results of ops included.
+    ops : tuple of Op
+        In topological order.
+    outputs : tuple of str
+        The tensors that the user asked for.
+    """
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    ops: tuple[Op, ...]
+    outputs: tuple[str, ...]
+
+    def producer(self, tensor: str) -> Op | None:
+        """Return the op that writes `tensor`, or None for a graph input."""
+        return next((op for op in self.ops if tensor in op.outputs), None)
+
+    def consumers(self, tensor: str) -> tuple[Op, ...]:
+        """Return the ops that read `tensor`, in program order."""
+        return tuple(op for op in self.ops if tensor in op.inputs)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the tensors that no op writes."""
+        written = {name for op in self.ops for name in op.outputs}
+        return tuple(name for name in self.tensors if name not in written)

@@ -1,0 +1,209 @@
+"""The program: supersteps of vertices and transfers on tiles, as structures of arrays.
+
+A program never holds a Python object per vertex or per tile: a million vertices are a handful of arrays. Two consumers
+read it: timing (:mod:`ipusim.engine.timing`) never sees a value, execution (:mod:`ipusim.engine.execution`) never sees
+a cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.ir.regions import IntArray, Regions
+
+TileArray = NDArray[np.int32]
+
+FROM_HOME = -1
+"""Source of a transfer whose data comes from wherever the variable's home pieces are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the elements of a variable live between supersteps: piece ``i`` lives on ``tile[i]``.
+
+    Attributes
+    ----------
+    tile : int32 array [n]
+    regions : Regions
+        `n` pieces; together they cover every element exactly once.
+    """
+
+    tile: TileArray
+    regions: Regions
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A named array on the chip.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the program.
+    shape : tuple of three int
+        ``(groups, rows, cols)``.
+    dtype : str
+        Number format of its elements.
+    kind : str
+        ``tensor`` (a tensor of the graph, in its final place), ``partials`` or ``temporary``.
+    storage : str
+        Name of the array that holds its values. Variables with the same storage hold the same values in different
+        places: a rearranged tensor shares the storage of the original.
+    home : Home or None
+        None for a variable that lives just where vertices leave it (partials).
+    element_bytes : int
+        Bytes of one element on a tile.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    dtype: str
+    kind: str
+    storage: str
+    element_bytes: int
+    home: Home | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """What each vertex of a set reads or writes of one variable.
+
+    Attributes
+    ----------
+    variable : str
+    access : str
+        ``in``, ``out`` or ``inout``.
+    regions : Regions
+        A region per vertex (or per (vertex, source) where `segments` says so).
+    segments : int64 array [n + 1] or None
+        When a vertex reads several regions (the partial sums of a reduction), vertex ``i`` reads the regions
+        ``segments[i]:segments[i + 1]``, in that order.
+    """
+
+    variable: str
+    access: str
+    regions: Regions
+    segments: IntArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VertexSet:
+    """Vertices of one codelet in a compute set.
+
+    Attributes
+    ----------
+    codelet : str
+        Name in the registry of :mod:`ipusim.codelets`.
+    label : str
+        What the cycles are booked under: ``amp``, ``reduce``, ``slice``, ``update``, ``add``, ``cast``, ...
+    tile : int32 array [n]
+        The tile of each vertex.
+    fields : Mapping[str, int64 array [n]]
+        What the cycle formula of the codelet needs of each vertex.
+    operands : tuple of Operand
+        Inputs first, in the order the codelet's kernel takes them.
+    settings : Mapping[str, object]
+        What is the same for all the vertices (number formats, AMP mode, operator).
+    """
+
+    codelet: str
+    label: str
+    tile: TileArray
+    fields: Mapping[str, IntArray]
+    operands: tuple[Operand, ...]
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """Multicasts of pieces of one variable: piece ``i`` goes from one tile to every tile of its group.
+
+    Attributes
+    ----------
+    variable : str
+    label : str
+        What the cycles are booked under: ``inputs``, ``weights``, ``partials``, ``rearrange``, ...
+    source : int32 array [n]
+        Sending tile, or :data:`FROM_HOME`.
+    regions : Regions
+        The piece. A receiving tile that is itself the source already has it and receives nothing.
+    group : int32 array [n]
+        Index of the destination group.
+    group_indptr : int64 array [n_groups + 1]
+    group_tiles : int32 array [group_indptr[-1]]
+        Tiles of each group, ascending.
+    bytes_sent, bytes_received : int64 array [n_tiles] or None
+        Given instead of being counted from the pieces where the source is :data:`FROM_HOME`.
+    """
+
+    variable: str
+    label: str
+    source: TileArray
+    regions: Regions
+    group: TileArray
+    group_indptr: IntArray
+    group_tiles: TileArray
+    bytes_sent: IntArray | None = None
+    bytes_received: IntArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Superstep:
+    """One round of the bulk-synchronous machine: compute, sync, exchange.
+
+    A superstep may lack vertices (data is only moved) or transfers (the next round needs nothing from elsewhere).
+
+    Attributes
+    ----------
+    op : str
+        Name of the operator of the graph it belongs to.
+    """
+
+    name: str
+    op: str
+    compute: tuple[VertexSet, ...] = ()
+    exchange: tuple[Transfers, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A loop: the supersteps of `body` run `count` times, one after another."""
+
+    count: int
+    body: tuple[Superstep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled graph.
+
+    Attributes
+    ----------
+    n_tiles : int
+        Tiles of the chip it was compiled for.
+    variables : Mapping[str, Variable]
+    steps : tuple of Superstep or Repeat
+        In the order of execution.
+    inputs, outputs : Mapping[str, str]
+        Graph tensor name to the variable that holds it at the start, at the end.
+    """
+
+    name: str
+    n_tiles: int
+    variables: Mapping[str, Variable]
+    steps: tuple[Superstep | Repeat, ...]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    def supersteps(self) -> Iterator[tuple[Superstep, int]]:
+        """Yield every superstep with the number of times it runs."""
+        for step in self.steps:
+            if isinstance(step, Repeat):
+                for inner in step.body:
+                    yield inner, step.count
+            else:
+                yield step, 1

@@ -1,0 +1,89 @@
+"""Regions: which elements of a variable something touches, as a structure of arrays.
+
+Every variable is seen as a stack of matrices ``[groups, rows, cols]``. A region is a box of that stack, or a run of the
+box's elements in row-major order. One :class:`Regions` holds a region per vertex (or per transfer, or per home piece).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+
+NO_STEP = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """`n` regions of one variable.
+
+    Attributes
+    ----------
+    box : int64 array [n, 6]
+        ``g0, g1, r0, r1, c0, c1``: half-open bounds in groups, rows and columns. Bounds may stand past the variable's
+        edge where the compiler pads to a grain; the part outside holds no data.
+    begin, end : int64 array [n]
+        Half-open range of the box's elements in row-major order; ``0, volume`` for the whole box.
+    step : tuple of three int
+        What is added to the ``(g, r, c)`` bounds for each further iteration.
+    count : int
+        Number of iterations the regions stand for. Inside a :class:`~ipusim.ir.program.Repeat` iteration ``i`` of the
+        loop uses :meth:`at` ``(i)``; outside of a loop all `count` offsets are meant.
+    """
+
+    box: IntArray
+    begin: IntArray
+    end: IntArray
+    step: tuple[int, int, int] = NO_STEP
+    count: int = 1
+
+    def __len__(self) -> int:
+        return len(self.box)
+
+    @property
+    def n_elements(self) -> IntArray:
+        """Elements of each region in one iteration, padding included: int64 array [n]."""
+        return self.end - self.begin
+
+    def at(self, iteration: int) -> Regions:
+        """Return the regions of one iteration of a loop."""
+        if iteration == 0 and self.count == 1:
+            return self
+        offset = np.repeat(np.asarray(self.step, dtype=np.int64), 2) * (iteration % self.count)
+        return Regions(self.box + offset, self.begin, self.end)
+
+    def iterations(self) -> Iterator[Regions]:
+        """Yield the regions of every iteration."""
+        for iteration in range(self.count):
+            yield self.at(iteration)
+
+    def take(self, index: IntArray) -> Regions:
+        """Return the regions at `index`, with the same step and count."""
+        return Regions(self.box[index], self.begin[index], self.end[index], self.step, self.count)
+
+
+def volume(box: IntArray) -> IntArray:
+    """Return the number of elements of each box: int64 array [n] from [n, 6]."""
+    return (box[:, 1] - box[:, 0]) * (box[:, 3] - box[:, 2]) * (box[:, 5] - box[:, 4])
+
+
+def whole_boxes(box: IntArray, step: tuple[int, int, int] = NO_STEP, count: int = 1) -> Regions:
+    """Return regions that cover their boxes completely."""
+    box = np.ascontiguousarray(box, dtype=np.int64)
+    return Regions(box, np.zeros(len(box), dtype=np.int64), volume(box), step, count)
+
+
+def matrix_view(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return the ``(groups, rows, cols)`` under which a tensor of any rank is stored.
+
+    Leading dimensions are merged into `groups`; missing ones are 1. A vector is one row.
+    """
+    padded = (1, 1, *shape)
+    groups = 1
+    for extent in padded[:-2]:
+        groups *= extent
+    return groups, padded[-2], padded[-1]

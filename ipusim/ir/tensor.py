@@ -1,0 +1,92 @@
+"""Tensors and operators of a computation graph, before any decision about tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Sparsity:
+    """How a tensor is sparse.
+
+    Attributes
+    ----------
+    density : float
+        Fraction of elements kept, in (0, 1].
+    block_size : int
+        Edge of the square blocks, in elements.
+    mode : str
+        ``static`` (pattern known to the compiler) or ``dynamic`` (only the number of non-zeros is).
+    pattern : str
+        Name of the pattern generator, or ``file``.
+    options : Mapping[str, object]
+        Further options of the pattern.
+    """
+
+    density: float
+    block_size: int = 1
+    mode: str = "static"
+    pattern: str = "random"
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """Where the values of an input tensor come from.
+
+    Attributes
+    ----------
+    kind : str
+        ``normal``, ``uniform``, ``zeros``, ``ones`` or ``file``.
+    scale : float
+        Standard deviation of ``normal``, half-width of ``uniform``.
+    file : str
+        Path of an ``.npy`` or ``.npz`` file for kind ``file``.
+    """
+
+    kind: str = "normal"
+    scale: float = 1.0
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A named array of a graph.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Extent of each dimension, in elements.
+    dtype : str
+        Name of its number format (see :mod:`ipusim.formats`).
+    init : Init or None
+        Source of the values of a graph input; None for the result of an op.
+    sparsity : Sparsity or None
+        None for a dense tensor.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    init: Init | None = None
+    sparsity: Sparsity | None = None
+
+    @property
+    def n_elements(self) -> int:
+        """Number of elements, zeros included."""
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operator application: ``outputs = kind(inputs, **attrs)``."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attrs: Mapping[str, object] = field(default_factory=dict)

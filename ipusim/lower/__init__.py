@@ -1,0 +1,1 @@
+"""From Graph and Plan to Program."""

@@ -1,0 +1,1 @@
+"""How each op is split over the tiles."""

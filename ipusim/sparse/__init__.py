@@ -1,0 +1,1 @@
+"""Sparse patterns and containers."""
