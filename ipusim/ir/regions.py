@@ -68,7 +68,8 @@ class Regions:
 
 def volume(box: IntArray) -> IntArray:
     """Return the number of elements of each box: int64 array [n] from [n, 6]."""
-    return (box[:, 1] - box[:, 0]) * (box[:, 3] - box[:, 2]) * (box[:, 5] - box[:, 4])
+    extents: IntArray = box[:, 1::2] - box[:, ::2]
+    return extents[:, 0] * extents[:, 1] * extents[:, 2]
 
 
 def whole_boxes(box: IntArray, step: tuple[int, int, int] = NO_STEP, count: int = 1) -> Regions:

@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, TypeVar, cast
@@ -27,8 +28,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 @cache
 def _numba() -> Any:
-    import numba
-
+    numba: Any = import_module("numba")
     numba.config.CACHE_DIR = str(cache_folder() / "numba" / source_digest())
     return numba
 
