@@ -1,0 +1,69 @@
+"""Builds operators that work element by element, under numpy's broadcasting rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ipusim.ir.tensor import Tensor
+from ipusim.ops.spec import Attrs, F64Array, OpSpec, ShapeError, TensorType, common_dtype, shown
+
+
+def broadcast_shape(inputs: tuple[Tensor, ...]) -> tuple[int, ...]:
+    """Return the shape that all operands broadcast to.
+
+    Dimensions are compared from the last one backwards; an extent of 1, or a missing dimension, stretches.
+
+    Raises
+    ------
+    ShapeError
+        Two extents differ and neither is 1.
+    """
+    shape: tuple[int, ...] = ()
+    for position, tensor in enumerate(inputs):
+        rank = max(len(shape), len(tensor.shape))
+        have = (1,) * (rank - len(shape)) + shape
+        other = (1,) * (rank - len(tensor.shape)) + tensor.shape
+        if any(x != y and 1 not in (x, y) for x, y in zip(have, other, strict=True)):
+            raise ShapeError(
+                f"shapes do not broadcast: {' and '.join(shown(each) for each in inputs)}",
+                operand=position,
+                hint="extents must be equal or 1, counted from the last dimension",
+            )
+        shape = tuple(y if x == 1 else x for x, y in zip(have, other, strict=True))
+    return shape
+
+
+def elementwise(
+    name: str,
+    summary: str,
+    inputs: tuple[str, ...],
+    function: Callable[..., F64Array],
+    flops_per_element: int = 1,
+) -> OpSpec:
+    """Return an operator that applies `function` to every element of its broadcast operands.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one float64 array per operand and broadcasts like a numpy ufunc.
+    flops_per_element : int
+        Useful floating-point operations per element of the result.
+    """
+
+    def infer(operands: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
+        return TensorType(broadcast_shape(operands), common_dtype(operands))
+
+    def flops(
+        _operands: tuple[Tensor, ...],
+        outputs: tuple[Tensor, ...],
+        _attrs: Attrs,
+        _nonzeros: tuple[int, ...],
+    ) -> int:
+        return flops_per_element * outputs[0].n_elements
+
+    def reference(arrays: tuple[F64Array, ...], _attrs: Attrs) -> F64Array:
+        return np.asarray(function(*arrays), dtype=np.float64)
+
+    return OpSpec(name, summary, inputs, infer, flops, reference)

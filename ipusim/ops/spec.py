@@ -1,0 +1,164 @@
+"""What an operator is: its operands, attributes, shape rule, work and reference result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.errors import IpusimError
+from ipusim.ir.tensor import Tensor
+
+Attrs = Mapping[str, object]
+F64Array = NDArray[np.float64]
+
+
+class TensorType(NamedTuple):
+    """Shape (elements) and number format of a result."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class ShapeError(IpusimError):
+    """The operands or attributes of an operator do not go together.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, with the names and shapes of the operands.
+    operand : int or None
+        Position of the operand at fault; None when no single one is.
+    attribute : str
+        Name of the attribute at fault; empty when none is.
+    hint : str
+        What the user may do about it; may be empty.
+    """
+
+    def __init__(self, message: str, *, operand: int | None = None, attribute: str = "", hint: str = "") -> None:
+        super().__init__(f"{message} ({hint})" if hint else message)
+        self.message = message
+        self.operand = operand
+        self.attribute = attribute
+        self.hint = hint
+
+
+class Attribute(Protocol):
+    """One attribute of an operator, as the user writes it beside ``op`` and ``inputs``."""
+
+    @property
+    def name(self) -> str:
+        """Key in the workload file."""
+
+    @property
+    def default(self) -> object:
+        """Value when the key is absent; None when the key is required."""
+
+    def read(self, value: object) -> object:
+        """Return the checked value, or raise ValueError saying what is expected."""
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A true-or-false attribute."""
+
+    name: str
+    text: str
+    default: bool = False
+
+    def read(self, value: object) -> object:
+        """Return `value` if it is a bool, else raise ValueError."""
+        if not isinstance(value, bool):
+            raise ValueError(f"expected true or false, got {value!r}")
+        return value
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the value."""
+        return {"type": "boolean", "default": self.default, "description": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An attribute that is one of a few words; required where `default` is None."""
+
+    name: str
+    text: str
+    choices: tuple[str, ...]
+    default: str | None = None
+
+    def read(self, value: object) -> object:
+        """Return `value` if it is one of the choices, else raise ValueError."""
+        if not isinstance(value, str) or value not in self.choices:
+            raise ValueError(f"expected one of {', '.join(self.choices)}, got {value!r}")
+        return value
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the value."""
+        schema: dict[str, object] = {"enum": list(self.choices), "description": self.text}
+        return schema if self.default is None else schema | {"default": self.default}
+
+
+@dataclass(frozen=True, slots=True)
+class OpSpec:
+    """One operator of the registry.
+
+    Attributes
+    ----------
+    name : str
+        Word in the workload file; also the name of the operator's module.
+    summary : str
+        One sentence for the schema and the documentation.
+    inputs : tuple of str
+        Names of the operands; their number is the arity.
+    infer : function (inputs, attrs) -> TensorType
+        Shape and format of the result. Raises :class:`ShapeError`.
+    flops : function (inputs, outputs, attrs, nonzeros) -> int
+        Useful floating-point operations: 2 per multiply-add, non-zeros only. `nonzeros` has the number of stored
+        elements of each input (all its elements for a dense one).
+    reference : function (arrays, attrs) -> float64 array
+        The result in double precision, without the roundings of the formats; `arrays` are float64, one per input, of
+        the shapes that `infer` accepts.
+    attributes : tuple of Attribute
+    sparse_inputs : tuple of int
+        Positions of the operands that may be sparse.
+    """
+
+    name: str
+    summary: str
+    inputs: tuple[str, ...]
+    infer: Callable[[tuple[Tensor, ...], Attrs], TensorType]
+    flops: Callable[[tuple[Tensor, ...], tuple[Tensor, ...], Attrs, tuple[int, ...]], int]
+    reference: Callable[[tuple[F64Array, ...], Attrs], F64Array]
+    attributes: tuple[Attribute, ...] = ()
+    sparse_inputs: tuple[int, ...] = ()
+
+
+def shown(tensor: Tensor) -> str:
+    """Return a tensor as messages name it, such as ``w [4096, 4096]``."""
+    return f"{tensor.name} {list(tensor.shape)}"
+
+
+def common_dtype(inputs: tuple[Tensor, ...]) -> str:
+    """Return the number format that all operands share.
+
+    Raises
+    ------
+    ShapeError
+        An operand has another format than the first.
+    """
+    first = inputs[0]
+    for position, tensor in enumerate(inputs):
+        if tensor.dtype != first.dtype:
+            raise ShapeError(
+                f"operands have different number formats: {first.name} is {first.dtype}, "
+                f"{tensor.name} is {tensor.dtype}",
+                operand=position,
+                hint=f"insert a cast to {first.dtype}",
+            )
+    return first.dtype

@@ -1,0 +1,94 @@
+"""What every operator of the registry must offer; a new operator is picked up without a change here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ipusim.ir.tensor import Tensor
+from ipusim.ops.registry import find_op, op_names
+from ipusim.ops.spec import OpSpec, ShapeError
+
+REQUIRED_ATTRIBUTES = {"cast": {"to": "float16"}}
+
+
+def attributes(spec: OpSpec) -> dict[str, object]:
+    defaults = {each.name: each.default for each in spec.attributes}
+    return defaults | REQUIRED_ATTRIBUTES.get(spec.name, {})
+
+
+def operands(spec: OpSpec, dtype: str = "float16") -> tuple[Tensor, ...]:
+    return tuple(Tensor(name, (4, 4), dtype) for name in spec.inputs)
+
+
+def test_the_first_operators_are_there() -> None:
+    assert {"add", "cast", "matmul", "relu"} <= set(op_names())
+
+
+def test_names_are_sorted_and_machinery_is_not_an_operator() -> None:
+    assert list(op_names()) == sorted(op_names())
+    assert not {"spec", "registry", "elementwise", "__init__"} & set(op_names())
+
+
+def test_unknown_operator_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        find_op("spec")
+
+
+@pytest.mark.parametrize("name", op_names())
+def test_description_is_complete(name: str) -> None:
+    spec = find_op(name)
+    assert spec.name == name
+    assert spec.summary
+    assert spec.inputs
+    assert len(set(spec.inputs)) == len(spec.inputs)
+    assert all(0 <= position < len(spec.inputs) for position in spec.sparse_inputs)
+    reserved = {"op", "inputs", "output", "name"}
+    assert not reserved & {each.name for each in spec.attributes}
+    for each in spec.attributes:
+        assert each.schema()["description"]
+        assert each.default is None or each.read(each.default) == each.default
+        with pytest.raises(ValueError, match="expected"):
+            each.read(object())
+
+
+@pytest.mark.parametrize("name", op_names())
+def test_shape_rule_and_reference_agree(name: str) -> None:
+    spec = find_op(name)
+    attrs = attributes(spec)
+    inputs = operands(spec)
+    shape, dtype = spec.infer(inputs, attrs)
+    generator = np.random.default_rng(0)
+    arrays = tuple(generator.standard_normal(tensor.shape) for tensor in inputs)
+    copies = tuple(array.copy() for array in arrays)
+    result = spec.reference(arrays, attrs)
+    assert result.shape == shape
+    assert result.dtype == np.float64
+    assert isinstance(dtype, str)
+    for array, copy in zip(arrays, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("name", op_names())
+def test_flops_are_whole_and_grow_with_the_operands(name: str) -> None:
+    spec = find_op(name)
+    attrs = attributes(spec)
+
+    def flops(extent: int) -> int:
+        inputs = tuple(Tensor(each, (extent, extent), "float16") for each in spec.inputs)
+        shape, dtype = spec.infer(inputs, attrs)
+        return spec.flops(inputs, (Tensor("out", shape, dtype),), attrs, tuple(t.n_elements for t in inputs))
+
+    assert isinstance(flops(4), int)
+    assert 0 <= flops(4) <= flops(8)
+
+
+@pytest.mark.parametrize("name", [name for name in op_names() if len(find_op(name).inputs) > 1])
+def test_mixed_number_formats_are_refused(name: str) -> None:
+    spec = find_op(name)
+    first, *rest = operands(spec)
+    mixed = (first, *(Tensor(t.name, t.shape, "float32") for t in rest))
+    with pytest.raises(ShapeError, match="number formats") as caught:
+        spec.infer(mixed, attributes(spec))
+    assert caught.value.operand == 1
+    assert "cast" in caught.value.hint
