@@ -1,0 +1,106 @@
+"""Vertex of static block sparsity (block sizes 4, 8, 16): rows of non-zero blocks times columns of the dense operand.
+
+One supervisor vertex per tile. For each block the supervisor loads the block's values into the AMP's weights, then runs
+all workers over their share of the columns: every worker sees every block, and only the columns are divided. float32
+blocks of 16 are processed as two halves of 16x8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
+from ipusim.cost.arithmetic import ceil_div
+
+SOURCE = "poplibs lib/popsparse/StaticMatMulPartitioner.cpp, matmulComputeCycles; reference/sparse.md section 1.6"
+
+
+def block_worker_slots(block_size: int, n_cols: int, float_input: bool) -> int:
+    """Return the slots of one worker for one block and `n_cols >= 1` columns."""
+    if float_input:
+        if block_size == 4:
+            return 12 + 4 * (n_cols - 1)
+        if block_size == 8:
+            return 19 + 8 * (n_cols - 1)
+        return 58 if n_cols == 1 else 2 * (37 + 8 * (n_cols - 1))
+    if block_size == 4:
+        return 7 + n_cols if n_cols <= 2 else 13 + n_cols
+    if block_size == 8:
+        return 14 + 2 * (n_cols - 1)
+    return 19 + 4 * (n_cols - 1)
+
+
+def block_header_slots(block_size: int, float_input: bool) -> int:
+    """Return the slots that each worker spends once per vertex."""
+    if float_input:
+        return 16 if block_size == 16 else 13
+    return 17 if block_size == 4 else 13
+
+
+def static_block_cycles(
+    n_rows: int, n_blocks: int, n_cols: int, block_size: int, float_input: bool, workers: int, load_bytes_per_cycle: int
+) -> int:
+    """Return the supervisor cycles of a vertex.
+
+    Parameters
+    ----------
+    n_rows, n_blocks : int
+        Block rows on the tile, and all their non-zero blocks.
+    n_cols : int
+        Columns of the dense operand on the slowest worker.
+    block_size : int
+        4, 8 or 16.
+    float_input : bool
+        float32 data rather than float16.
+    workers, load_bytes_per_cycle : int
+        Worker contexts of a tile, and the rate at which AMP weights are loaded (8 bytes).
+
+    Returns
+    -------
+    int
+        Cycles; the time is linear in rows and blocks.
+    """
+    element_bytes = 4 if float_input else 2
+    load = block_size * block_size * element_bytes // load_bytes_per_cycle
+    row = (4 if float_input and block_size >= 8 else 1) * workers + 17
+    block = 16 + load + block_worker_slots(block_size, n_cols, float_input) * workers
+    return 30 + block_header_slots(block_size, float_input) * workers + n_rows * row + n_blocks * block
+
+
+def static_zeroing_cycles(n_elements: int, workers: int) -> int:
+    """Return the supervisor cycles of zeroing float32 partial sums (`n_elements` of 4 bytes, 8 bytes per slot).
+
+    Only vertices with float32 partials and block sizes 8 and 16 need it. Source: zeroingCycles in the same file.
+    """
+    return workers * (12 + ceil_div(n_elements * 4 // 8, workers))
+
+
+def needs_zeroing(block_size: int, float_partials: bool) -> bool:
+    """Return whether the partial sums have to be zeroed before the vertex runs."""
+    return float_partials and block_size >= 8
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    block_size = int(settings["block_size"])
+    float_input = settings["inputs"] == "float32"
+    cycles = static_block_cycles(
+        fields["rows"],
+        fields["blocks"],
+        fields["worker_cols"],
+        block_size,
+        float_input,
+        chip.worker_contexts,
+        chip.amp_load_bytes_per_cycle,
+    )
+    if not needs_zeroing(block_size, settings["partials"] == "float32"):
+        return cycles
+    return cycles + static_zeroing_cycles(fields["rows"] * block_size * fields["cols"], chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="static_block",
+    fields=("rows", "blocks", "cols", "worker_cols"),
+    cycles=_cycles,
+    source=SOURCE,
+)
