@@ -1,0 +1,77 @@
+"""Elementwise operator of two runs of elements, all workers of a tile together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.op_constants import BINARY_OPS, OpConstant
+from ipusim.codelets.registry import Codelet
+from ipusim.cost.arithmetic import ceil_div
+
+
+def overhead_slots(float_type: bool, in_place: bool) -> int:
+    """Return the worker slots of BinaryOp1D before and after its loop (dense reference, section 3)."""
+    if in_place:
+        return 58
+    return 29 if float_type else 26
+
+
+def vertex_cycles(elements: int, cycles: int, per_loop: int, float_type: bool, in_place: bool, workers: int) -> int:
+    """Return the supervisor cycles of an operator whose loop takes `cycles` slots for `per_loop` elements.
+
+    Parameters
+    ----------
+    elements : int
+        Elements of the tile.
+    cycles, per_loop : int
+        Slots of one pass of the loop, loads and stores included, and the elements it handles.
+    float_type : bool
+        32-bit elements (floats or integers) rather than 16-bit.
+    in_place : bool
+        The result replaces the first operand.
+    workers : int
+        Worker contexts of a tile.
+
+    Notes
+    -----
+    Source: poplibs lib/popops/popopsCycleEstimators.cpp, BinaryOp1D (dense reference, section 3).
+    """
+    loop = ceil_div(ceil_div(elements, workers), per_loop) * cycles
+    return 11 + workers * (overhead_slots(float_type, in_place) + loop)
+
+
+def add_cycles(elements: int, vector_width: int, float_type: bool, in_place: bool, workers: int) -> int:
+    """Return the supervisor cycles to add, subtract or multiply: three slots per 64-bit vector.
+
+    Parameters as in :func:`vertex_cycles`; `vector_width` is the number of elements in 64 bits.
+    """
+    return vertex_cycles(elements, 3, vector_width, float_type, in_place, workers)
+
+
+def loop_constant(op: str, float_type: bool) -> tuple[int, int]:
+    """Return ``(cycles, elements)`` of one pass of the loop of operator `op`, loads and stores included.
+
+    Raises
+    ------
+    KeyError
+        When `op` has no published constant.
+    """
+    entry: OpConstant = BINARY_OPS[op]
+    cycles, per_loop = entry.float32 if float_type else entry.float16
+    return cycles + entry.access_cycles, per_loop
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    float_type = settings["dtype"] in ("float32", "int32")
+    cycles, per_loop = loop_constant(settings["op"], float_type)
+    in_place = bool(settings.get("in_place", False))
+    return vertex_cycles(fields["elements"], cycles, per_loop, float_type, in_place, chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="binary_1d",
+    fields=("elements",),
+    cycles=_cycles,
+    source="poplibs popops BinaryOp1D estimate",
+)

@@ -1,0 +1,63 @@
+"""Conversion of a run of elements between 32-bit and 16-bit floats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
+from ipusim.cost.arithmetic import bit_count, ceil_div, floor_log2
+
+
+def planner_cast_cycles(elements: int, vector_in: int, vector_out: int, workers: int) -> int:
+    """Return the supervisor cycles that the convolution planner books for a cast.
+
+    Parameters
+    ----------
+    elements : int
+        Elements of the tile.
+    vector_in, vector_out : int
+        Elements of a 64-bit vector before and after: 2 for 32-bit, 4 for 16-bit floats.
+    workers : int
+        Worker contexts of a tile.
+
+    Notes
+    -----
+    Source: dense reference, section 2.12.
+    """
+    share = ceil_div(elements, workers)
+    return workers * (max(ceil_div(share, vector_in), ceil_div(share, vector_out)) + 26)
+
+
+def worker_cycles(elements: int, widening: bool, interleaved: bool) -> int:
+    """Return the worker slots to cast `elements` (dense reference, section 3).
+
+    `widening` is 16-bit to 32-bit, two outputs a slot; narrowing writes four outputs in two slots, or in one when the
+    input lies in interleaved memory. The remainder takes one slot per possible power of two and two more per needed.
+    """
+    out = 2 if widening else 4
+    slots = 1 if widening or interleaved else 2
+    remainder = elements % out
+    return 19 + slots * (elements // out) + floor_log2(out) + 2 * bit_count(remainder)
+
+
+def vertex_cycles(elements: int, widening: bool, interleaved: bool, workers: int) -> int:
+    """Return the supervisor cycles of the Cast1D vertex.
+
+    Source: poplibs lib/popops/PerformanceEstimation.cpp (dense reference, section 3).
+    """
+    return 12 + workers * (worker_cycles(ceil_div(elements, workers), widening, interleaved) + 18)
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    vector_in = 2 if settings["input"] == "float32" else 4
+    vector_out = 2 if settings["output"] == "float32" else 4
+    return planner_cast_cycles(fields["elements"], vector_in, vector_out, chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="cast_1d",
+    fields=("elements",),
+    cycles=_cycles,
+    source="poplibs convolution planner's cast estimate",
+)

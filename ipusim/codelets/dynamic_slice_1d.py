@@ -1,0 +1,44 @@
+"""Copy of slices of a tensor at an offset known at run time, or back into it (dynamic update)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
+from ipusim.cost.arithmetic import ceil_div
+
+
+def vertex_cycles(region_elements: int, n_slices: int, vector_width: int, workers: int) -> int:
+    """Return the supervisor cycles to copy `n_slices` slices of `region_elements` each.
+
+    Parameters
+    ----------
+    region_elements : int
+        Elements of one slice on this tile; the workers share them.
+    n_slices : int
+        Slices copied.
+    vector_width : int
+        Elements in 64 bits.
+    workers : int
+        Worker contexts of a tile.
+
+    Notes
+    -----
+    Source: poplibs lib/popops/popopsCycleEstimators.cpp (dense reference, section 3).
+    """
+    vectors = ceil_div(region_elements, workers) // vector_width
+    return 11 + 14 + workers * (39 + (24 + 2 * vectors) * n_slices)
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    width = 2 if settings["dtype"] == "float32" else 4
+    return vertex_cycles(fields["region_elements"], fields["n_slices"], width, chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="dynamic_slice_1d",
+    fields=("region_elements", "n_slices"),
+    cycles=_cycles,
+    source="poplibs popops DynamicSlice1D estimate",
+)

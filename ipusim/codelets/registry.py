@@ -1,0 +1,64 @@
+"""The vertex types by name.
+
+Every module of this package that defines ``CODELET`` is a vertex type. Its name is the module's name, and a module is
+imported on the first look-up of that name.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+CycleFormula = Callable[[Mapping[str, int], Mapping[str, Any], Any], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Codelet:
+    """A vertex type: what its time depends on, and how.
+
+    Attributes
+    ----------
+    name : str
+        Name of the module that defines it.
+    fields : tuple of str
+        The integer fields that each vertex carries.
+    cycles : callable
+        ``cycles(fields, settings, chip) -> int``: supervisor cycles of one vertex, from its fields, the settings it
+        shares with its vertex set, and the chip.
+    source : str
+        Where the formula comes from.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    cycles: CycleFormula
+    source: str
+
+
+@cache
+def codelet_names() -> tuple[str, ...]:
+    """Return the names of all vertex types, sorted, importing every module of the package."""
+    modules = sorted(info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    return tuple(name for name in modules if hasattr(import_module(f"ipusim.codelets.{name}"), "CODELET"))
+
+
+@cache
+def codelet(name: str) -> Codelet:
+    """Return the vertex type called `name`.
+
+    Raises
+    ------
+    KeyError
+        When no module of the package defines it.
+    """
+    modules = {info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)])}
+    found = getattr(import_module(f"ipusim.codelets.{name}"), "CODELET", None) if name in modules else None
+    if not isinstance(found, Codelet):
+        raise KeyError(f"no codelet {name!r}; there are {', '.join(codelet_names())}")
+    return found
