@@ -1,0 +1,124 @@
+"""Vertex of dynamic block sparsity: blocks of weights, loaded into the AMP one by one, times the dense operand.
+
+One vertex serves the forward pass (a row of blocks keeps its output position, ``retain_x``) and the transposed pass,
+which has to set the output position block by block. Every worker sees all blocks and works on its share of the columns.
+"""
+
+from __future__ import annotations
+
+
+def coefficient_load_cycles(block_size: int, float_input: bool) -> int:
+    """Return the cycles of loading one block of weights, 64 bits per cycle."""
+    return block_size * block_size // (2 if float_input else 4)
+
+
+def weight_passes(block_size: int, conv_units: int) -> int:
+    """Return how often the workers run per block: twice where 16 outputs meet 8 conv units."""
+    return 2 if block_size == 16 and conv_units == 8 else 1
+
+
+def column_slots(block_size: int, float_input: bool) -> int:
+    """Return the worker slots per column of the dense operand and weight pass."""
+    if block_size == 16:
+        return 4
+    return block_size if float_input else block_size // 2
+
+
+def start_slots(block_size: int, float_input: bool, float_partials: bool, conv_units: int) -> int:
+    """Return the worker slots per call (per own bucket in the executed model)."""
+    if block_size == 4:
+        return 26
+    if block_size == 8:
+        return 20 if float_partials and not float_input else 23
+    if float_partials or conv_units == 8:
+        return 23
+    return 22
+
+
+def pass_slots(block_size: int, z: int, float_input: bool, float_partials: bool, conv_units: int) -> int:
+    """Return the worker slots per block and weight pass apart from its `z` columns (reference/sparse.md 2.5)."""
+    if block_size == 4:
+        if float_partials and float_input:
+            return 14
+        return (17 if float_partials else 15) + (0 if z == 1 else 1 if z == 2 else 2)
+    if block_size == 8:
+        if float_partials and float_input:
+            return 22 if z <= 2 else 23
+        return (22 if float_partials else 19) + (0 if z == 1 else 1)
+    first = 22 if conv_units == 16 and not float_partials else 24
+    return first + (1 if z == 2 else 0)
+
+
+def supervisor_cycles(
+    n_buckets: int,
+    n_own_buckets: int,
+    sub_groups_per_bucket: int,
+    n_rows: int,
+    y_sum: int,
+    block_size: int,
+    float_input: bool,
+    conv_units: int,
+    retain_x: bool,
+) -> int:
+    """Return the supervisor cycles: scan of the buckets, weight loads, and the starts of the workers.
+
+    Parameters
+    ----------
+    n_buckets, n_own_buckets, sub_groups_per_bucket : int
+        Buckets on the tile, those with the tile's own sub-group, and sub-groups in each.
+    n_rows, y_sum : int
+        Rows of blocks, and the sum of the assumed row lengths in blocks; every row repeats the whole list.
+    block_size, conv_units : int
+        Edge of a block, and conv units of the AMP for these formats.
+    float_input, retain_x : bool
+        float32 input; output position kept along a row (forward pass).
+
+    Returns
+    -------
+    int
+        Cycles; source: reference/sparse.md section 2.5.
+    """
+    load = coefficient_load_cycles(block_size, float_input) + 3 + 12 * weight_passes(block_size, conv_units)
+    scan = 33 * (n_buckets - n_own_buckets) * sub_groups_per_bucket
+    own = n_own_buckets * (23 * (sub_groups_per_bucket + 1) + 56)
+    return 40 + scan + own + (y_sum * load + (1 if retain_x else 0)) * n_rows + 2
+
+
+def worker_slots(
+    n_rows: int,
+    z: int,
+    y_sum: int,
+    block_size: int,
+    float_input: bool,
+    float_partials: bool,
+    conv_units: int,
+    retain_x: bool,
+) -> int:
+    """Return the worker slots for all blocks and `z` columns of the worker (reference/sparse.md section 2.5)."""
+    per_pass = pass_slots(block_size, z, float_input, float_partials, conv_units)
+    per_pass += z * column_slots(block_size, float_input) - (3 if retain_x else 0)
+    start = start_slots(block_size, float_input, float_partials, conv_units)
+    return start + n_rows * y_sum * weight_passes(block_size, conv_units) * per_pass
+
+
+def block_cycles(
+    n_buckets: int,
+    n_own_buckets: int,
+    sub_groups_per_bucket: int,
+    n_rows: int,
+    z: int,
+    y_sum: int,
+    block_size: int,
+    float_input: bool,
+    float_partials: bool,
+    conv_units: int,
+    retain_x: bool,
+    workers: int,
+) -> int:
+    """Return the estimated cycles of the vertex (parameters as in the two functions it adds up)."""
+    supervisor = supervisor_cycles(
+        n_buckets, n_own_buckets, sub_groups_per_bucket, n_rows, y_sum, block_size, float_input, conv_units, retain_x
+    )
+    return supervisor + workers * worker_slots(
+        n_rows, z, y_sum, block_size, float_input, float_partials, conv_units, retain_x
+    )

@@ -1,0 +1,34 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from ipusim.cost.worker_split import worker_pieces
+from ipusim.kernels.jit import compiled
+
+VECTORS = Path(__file__).parents[2] / "data" / "vectors" / "worker_split.csv"
+ROWS = [
+    (int(row["rows"]), int(row["cols"]), row["tiles_rowsxcols_sorted"].split())
+    for row in csv.DictReader(VECTORS.open())
+]
+
+
+@pytest.mark.parametrize(("rows", "cols", "expected"), ROWS)
+def test_every_split_of_the_published_library(rows, cols, expected):
+    pieces = sorted(worker_pieces(rows, cols, 6))
+    assert pieces == sorted(tuple(map(int, piece.split("x"))) for piece in expected)
+
+
+def test_compiled_split_is_the_same():
+    split = compiled(worker_pieces)
+    for rows, cols, _ in ROWS:
+        assert split(rows, cols, 6) == worker_pieces(rows, cols, 6)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 6, 8])
+@pytest.mark.parametrize("cols", [1, 2, 5, 7, 16])
+@pytest.mark.parametrize("rows", [1, 2, 3, 12, 13, 31])
+def test_pieces_cover_the_rectangle_and_use_no_more_workers(rows, cols, workers):
+    pieces = worker_pieces(rows, cols, workers)
+    assert sum(height * width for height, width in pieces) == rows * cols
+    assert len(pieces) == min(workers, rows * cols)
