@@ -1,1 +1,1 @@
-"""YAML with positions, units, located errors, atomic writes."""
+"""Files that a human writes or reads: YAML with positions, units, located errors, overrides, atomic writes."""
