@@ -1,0 +1,121 @@
+"""Make the `.venv` of this checkout: ``bootstrap.py ROOT``. Standard library only; called by environment.sh.
+
+The environment holds the packages of ``requirements.txt`` and, through a ``.pth`` file, this checkout. A stamp file is
+written last: without it, or when it does not say what environment.sh expects, the environment is made anew. A lock
+keeps two starts at the same time apart; the second one finds the work done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(sys.argv[1])
+VENV = ROOT / ".venv"
+STAMP = VENV / "ipusim.stamp"
+REQUIREMENTS = ROOT / "scripts" / "requirements.txt"
+PYTHON = VENV / "bin" / "python"
+
+
+def expected_stamp() -> bytes:
+    """Return what the stamp of a finished environment says (environment.sh builds the same text)."""
+    parts = (os.fsencode(ROOT), REQUIREMENTS.read_bytes(), Path(__file__).read_bytes())
+    return b"\n".join(part.rstrip(b"\n") for part in parts) + b"\n"
+
+
+def is_finished() -> bool:
+    """Tell whether another start has finished the environment."""
+    return STAMP.is_file() and STAMP.read_bytes() == expected_stamp() and PYTHON.exists()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `path`.
+
+    The system gives it back when this process and the installers it started have ended, however they end.
+    """
+    with path.open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another start is setting up .venv; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def say(text: str) -> None:
+    """Write a message for the user to stderr."""
+    print(f"ipusim: {text}", file=sys.stderr, flush=True)
+
+
+def run(command: Sequence[str | Path]) -> None:
+    """Run a command with its output on stderr; raise ``CalledProcessError`` when it fails."""
+    words = [os.fspath(part) for part in command]
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr, close_fds=False)
+
+
+def remove() -> None:
+    """Remove what an interrupted or outdated set-up left behind, the stamp first."""
+    STAMP.unlink(missing_ok=True)
+    if VENV.exists():
+        shutil.rmtree(VENV)
+
+
+def install() -> None:
+    """Create the environment and install the pinned packages: by uv where there is one and it can, else by pip."""
+    uv = shutil.which("uv")
+    if uv:
+        try:
+            remove()
+            run([uv, "venv", "--quiet", "--python", sys.executable, VENV])
+            run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON, "-r", REQUIREMENTS])
+        except subprocess.CalledProcessError:
+            say("uv could not install the packages; trying pip")
+        else:
+            return
+    remove()
+    run([sys.executable, "-m", "venv", VENV])
+    run([PYTHON, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check", "-r", REQUIREMENTS])
+
+
+def add_checkout() -> None:
+    """Put the checkout on the environment's import path."""
+    query = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    answer = subprocess.run([os.fspath(PYTHON), "-c", query], check=True, capture_output=True, text=True)
+    Path(answer.stdout.strip(), "ipusim.pth").write_bytes(os.fsencode(ROOT) + b"\n")
+
+
+def main() -> int:
+    """Make the environment unless it is there; return the exit code."""
+    with locked(ROOT / ".venv.lock"):
+        if is_finished():
+            return 0
+        say("setting up .venv with the pinned packages (once; about a minute)")
+        try:
+            install()
+            add_checkout()
+        except subprocess.CalledProcessError as error:
+            say(f"the set-up failed: {' '.join(error.cmd)}")
+            return 1
+        partial = STAMP.with_suffix(".partial")
+        partial.write_bytes(expected_stamp())
+        partial.replace(STAMP)
+        say("the set-up is done")
+    return 0
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        sys.exit(main())
+    say("the set-up was interrupted; the next start begins it anew")
+    sys.exit(130)
