@@ -1,12 +1,13 @@
 """Weight-gradient vertices of dynamic block sparsity: one product of dense slices per non-zero block.
 
-The plain vertex gives each worker its own blocks. The AMP vertex lets all workers share each block, and needs both dense
-operands transposed first (:mod:`ipusim.codelets.sparse_block_transpose_grad_w`).
+The plain vertex gives each worker its own blocks. The AMP vertex lets all workers share each block, and needs both
+dense operands transposed first (:mod:`ipusim.codelets.sparse_block_transpose_grad_w`).
 """
 
 from __future__ import annotations
 
 from ipusim.codelets.dynamic_element_wise_grad_w import grad_w_supervisor_cycles
+from ipusim.cost.arithmetic import ceil_div
 
 
 def block_grad_w_worker_slots(
@@ -79,10 +80,11 @@ def amp_grad_w_cycles(
 ) -> int:
     """Return the estimated cycles of the AMP weight-gradient vertex (reference/sparse.md section 2.5).
 
-    Parameters as in :func:`block_grad_w_worker_slots`, with `n_lists` row lengths in the list; `conv_units` of the AMP matter for blocks of 16.
+    Parameters as in :func:`block_grad_w_worker_slots`, with `n_lists` row lengths in the list; `conv_units` of the AMP
+    matter for blocks of 16.
     """
     chunk = 8 if float_input else 16
-    chunks = (z + chunk - 1) // chunk
+    chunks = ceil_div(z, chunk)
     half_units = block_size == 16 and conv_units == 4
     load = 8 if block_size == 4 else 16 if block_size == 8 else 32
     run = 17 if half_units else 8

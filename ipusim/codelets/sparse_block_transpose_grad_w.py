@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipusim.cost.arithmetic import ceil_div
+
 
 def block_transpose_grad_w_cycles(n_blocks: int, z: int, block_size: int, float_input: bool, workers: int) -> int:
     """Return the cycles of transposing `n_blocks` slices of `block_size` rows and `z` batch columns.
@@ -10,5 +12,5 @@ def block_transpose_grad_w_cycles(n_blocks: int, z: int, block_size: int, float_
     """
     z_block = 8 if float_input else 16
     inner = block_size // 2 * 12 if float_input else block_size // 4 * 23
-    per_worker = (n_blocks + workers - 1) // workers
+    per_worker = ceil_div(n_blocks, workers)
     return 18 + workers * (34 + per_worker * (3 + z // z_block * (3 + inner)))

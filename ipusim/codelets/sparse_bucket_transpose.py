@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipusim.cost.arithmetic import ceil_div
+
 
 def bucket_transpose_cycles(n_transposes: int, rows: int, cols: int, float_input: bool, workers: int) -> int:
     """Return the cycles of transposing `n_transposes` blocks of `rows` x `cols` elements.
@@ -12,7 +14,7 @@ def bucket_transpose_cycles(n_transposes: int, rows: int, cols: int, float_input
     per_grain = 3 if float_input else 4
     row_grains = rows // grain
     col_grains = cols // grain
-    per_worker = (n_transposes + workers - 1) // workers
+    per_worker = ceil_div(n_transposes, workers)
     if row_grains == 1 and col_grains == 1:
         slots = 29 if per_worker == 1 else 37 + (per_worker - 2) * per_grain
     elif col_grains == 1:

@@ -1,27 +1,19 @@
 """How many non-zeros a tile may expect while the pattern is unknown, and how large its buckets have to be.
 
 A bucket is the fixed-size container of a tile: values, and 16-bit words that say where they belong. Its size is chosen
-from the declared maximum of non-zeros, spread evenly, times an allowance for imbalance. Everything is counted in groups:
-elements (block size 1) or blocks. Source: reference/sparse.md sections 2.2 and 2.7.
+from the declared maximum of non-zeros, spread evenly, times an allowance for imbalance. Everything is counted in
+groups: elements (block size 1) or blocks. Source: reference/sparse.md sections 2.2 and 2.7.
 """
 
 from __future__ import annotations
 
 import math
 
+from ipusim.cost.arithmetic import ceil_div, round_up
+
 WORD_BYTES = 2
 PLANNED_SUB_GROUPS = 2
 ROW_WORDS = 2
-
-
-def ceil_div(numerator: int, denominator: int) -> int:
-    """Return the quotient rounded up."""
-    return (numerator + denominator - 1) // denominator
-
-
-def align_up(value: int, multiple: int) -> int:
-    """Return the next multiple of `multiple` from `value` on."""
-    return ceil_div(value, multiple) * multiple
 
 
 def expected_rows(density: float, x_groups: int, y_groups: int) -> int:
@@ -71,7 +63,7 @@ def bucket_groups(n_groups: int, n_tiles_used: int, oversize: float, group_bytes
     """
     even = ceil_div(n_groups, n_tiles_used)
     groups = math.floor(even * (1.0 + oversize) + 0.5)
-    return align_up(groups, atom_bytes // math.gcd(group_bytes, atom_bytes))
+    return round_up(groups, atom_bytes // math.gcd(group_bytes, atom_bytes))
 
 
 def bucket_words(
@@ -110,4 +102,4 @@ def bucket_words(
     length = expected_row_length(density, x_groups, y_groups, rows)
     body = math.ceil(rows * (ROW_WORDS + length * words_per_group) * (1.0 + oversize))
     words = PLANNED_SUB_GROUPS * header_words(block_size, grad_w, workers) + body
-    return align_up(words, WORD_BYTES * atom_bytes // math.gcd(WORD_BYTES, atom_bytes))
+    return round_up(words, WORD_BYTES * atom_bytes // math.gcd(WORD_BYTES, atom_bytes))

@@ -7,7 +7,7 @@ Source: reference/sparse.md section 2.4.
 
 from __future__ import annotations
 
-from ipusim.cost.dynamic_non_zeros import ceil_div
+from ipusim.cost.arithmetic import ceil_div
 
 
 def worker_pieces(rows: int, cols: int, workers: int) -> list[tuple[int, int]]:

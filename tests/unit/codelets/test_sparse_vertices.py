@@ -3,10 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from ipusim.codelets.cast_1d import planner_cast_cycles
+from ipusim.codelets.reduce_add import multi_input_cycles
 from ipusim.codelets.sparse_block_transpose_grad_w import block_transpose_grad_w_cycles
 from ipusim.codelets.sparse_bucket_transpose import bucket_transpose_cycles
 from ipusim.codelets.sparse_gather import gather_cycles
-from ipusim.codelets.sparse_reduce import cast_cycles, reduce_cycles, zero_estimate_cycles, zero_executed_cycles
+from ipusim.codelets.sparse_zero import zero_estimate_cycles, zero_executed_cycles
 from ipusim.kernels.jit import compiled
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors" / "sparse_small.csv"
@@ -29,9 +31,9 @@ def cycles(kind, params, use=identity):
             return use(bucket_transpose_cycles)(p["num_transposes"], p["rows"], p["cols"], is_float, 6)
         case "reduce":
             formats = (p["out_float"] == 1, p["partials_float"] == 1)
-            return use(reduce_cycles)(p["out_size"], p["depth"], *formats, 6)
+            return use(multi_input_cycles)(p["out_size"], p["depth"], *formats, 6)
         case "cast":
-            return use(cast_cycles)(p["out_size"], p["vec_partials"], p["vec_out"], 6)
+            return use(planner_cast_cycles)(p["out_size"], p["vec_partials"], p["vec_out"], 6)
         case "zero_partials":
             return use(zero_estimate_cycles)(p["partials_per_worker"], 6)
     raise AssertionError(kind)
@@ -48,9 +50,9 @@ def test_compiled_formulas_are_the_same():
 
 
 def test_golden_values():
-    assert reduce_cycles(100, 4, True, True, 6) == 762
-    assert reduce_cycles(100, 4, False, False, 6) == 546
-    assert reduce_cycles(96, 8, False, True, 6) == 912
+    assert multi_input_cycles(100, 4, True, True, 6) == 762
+    assert multi_input_cycles(100, 4, False, False, 6) == 546
+    assert multi_input_cycles(96, 8, False, True, 6) == 912
     assert gather_cycles(100, False, 6) == 324
     assert gather_cycles(100, True, 6) == 330
     assert block_transpose_grad_w_cycles(12, 64, 16, False, 6) == 4818
