@@ -1,1 +1,1 @@
-"""Sparse patterns and containers."""
+"""Sparse matrices: blocks, layouts, patterns."""

@@ -1,0 +1,1 @@
+"""Sparsity patterns, one file each: :mod:`~ipusim.sparse.patterns.registry` finds them."""

@@ -1,0 +1,83 @@
+"""The pattern of the published benchmark: a C++ ``std::shuffle`` of all block indices, of which the first are kept.
+
+The benchmark seeds the default engine of the GNU standard library (x -> 16807 x mod 2^31 - 1) with 123.
+Its shuffle draws two positions from one random number while the square of the range fits in the engine's. What the
+library leaves to the implementation is reproduced here from its documented behaviour, and checked against its output.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.sparse.blocks import Blocks, blocks_from_flat
+from ipusim.sparse.patterns.spec import Pattern, PatternError, PatternRequest
+
+BENCHMARK_SEED = 123
+MULTIPLIER = 16807
+MODULUS = 2147483647
+ENGINE_RANGE = MODULUS - 2
+"""Largest minus smallest number of the engine, which draws from 1 to ``MODULUS - 1``."""
+
+
+def shuffle_in_place(values: NDArray[np.int32], seed: int) -> None:
+    """Shuffle `values` like ``std::shuffle`` with a ``std::default_random_engine`` seeded with `seed`.
+
+    Parameters
+    ----------
+    values : int32 array [n]
+        Changed in place; `n` below 2^31 - 2.
+    seed : int
+        Seed of the engine; multiples of the modulus count as 1.
+    """
+    state = seed % MODULUS
+    if state == 0:
+        state = 1
+    size = len(values)
+    first = 1
+    if size > 0 and ENGINE_RANGE // size >= size:
+        if size % 2 == 0:
+            bound = ENGINE_RANGE // 2
+            draw = MODULUS
+            while draw >= 2 * bound:
+                state = state * MULTIPLIER % MODULUS
+                draw = state - 1
+            other = draw // bound
+            values[1], values[other] = values[other], values[1]
+            first = 2
+        while first < size:
+            count = (first + 1) * (first + 2)
+            bound = ENGINE_RANGE // count
+            draw = MODULUS
+            while draw >= count * bound:
+                state = state * MULTIPLIER % MODULUS
+                draw = state - 1
+            both = draw // bound
+            other = both // (first + 2)
+            values[first], values[other] = values[other], values[first]
+            other = both % (first + 2)
+            values[first + 1], values[other] = values[other], values[first + 1]
+            first += 2
+        return
+    while first < size:
+        count = first + 1
+        bound = ENGINE_RANGE // count
+        draw = MODULUS
+        while draw >= count * bound:
+            state = state * MULTIPLIER % MODULUS
+            draw = state - 1
+        other = draw // bound
+        values[first], values[other] = values[other], values[first]
+        first += 1
+
+
+def _build(request: PatternRequest) -> Blocks:
+    total = request.grid[0] * request.grid[1]
+    if total > ENGINE_RANGE:
+        raise PatternError(f"the shuffled pattern has at most {ENGINE_RANGE} blocks, not {total}")
+    order = np.arange(total, dtype=np.int32)
+    request.accelerate(shuffle_in_place)(order, int(request.options.get("engine_seed", BENCHMARK_SEED)))
+    return blocks_from_flat(request.shape, request.block_size, np.sort(order[: request.n_blocks]))
+
+
+PATTERN = Pattern(name="shuffled", options=("engine_seed",), build=_build)
