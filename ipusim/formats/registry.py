@@ -1,0 +1,38 @@
+"""Finds number formats: every module of this package that defines ``FORMAT`` is one."""
+
+from __future__ import annotations
+
+import difflib
+import pkgutil
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from ipusim.formats.format import Format
+
+_MACHINERY = frozenset({"format", "registry", "rounding"})
+
+
+@cache
+def format_names() -> tuple[str, ...]:
+    """Return the names of all number formats, sorted, without importing any."""
+    found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
+    return tuple(sorted(found - _MACHINERY))
+
+
+@cache
+def number_format(name: str) -> Format:
+    """Return the number format called `name`.
+
+    Raises
+    ------
+    KeyError
+        There is no such format; the message names those that exist.
+    """
+    if name not in format_names():
+        close = difflib.get_close_matches(name, format_names(), n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise KeyError(f"no number format {name!r}{hint}; there are {', '.join(format_names())}")
+    found = import_module(f"ipusim.formats.{name}").FORMAT
+    assert isinstance(found, Format)
+    return found
