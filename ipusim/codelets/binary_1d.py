@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ipusim.codelets.op_constants import BINARY_OPS, OpConstant
+from ipusim.codelets.op_constants import BINARY_OPS, INTEGER_LOOP
 from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
-
-
-def overhead_slots(float_type: bool, in_place: bool) -> int:
-    """Return the worker slots of BinaryOp1D before and after its loop (dense reference, section 3)."""
-    if in_place:
-        return 58
-    return 29 if float_type else 26
 
 
 def vertex_cycles(elements: int, cycles: int, per_loop: int, float_type: bool, in_place: bool, workers: int) -> int:
@@ -25,7 +18,7 @@ def vertex_cycles(elements: int, cycles: int, per_loop: int, float_type: bool, i
     elements : int
         Elements of the tile.
     cycles, per_loop : int
-        Slots of one pass of the loop, loads and stores included, and the elements it handles.
+        Worker slots of one pass of the loop, loads and stores included, and the elements it handles.
     float_type : bool
         32-bit elements (floats or integers) rather than 16-bit.
     in_place : bool
@@ -37,8 +30,8 @@ def vertex_cycles(elements: int, cycles: int, per_loop: int, float_type: bool, i
     -----
     Source: poplibs lib/popops/popopsCycleEstimators.cpp, BinaryOp1D (dense reference, section 3).
     """
-    loop = ceil_div(ceil_div(elements, workers), per_loop) * cycles
-    return 11 + workers * (overhead_slots(float_type, in_place) + loop)
+    overhead = 58 if in_place else 29 if float_type else 26
+    return 11 + workers * (overhead + ceil_div(ceil_div(elements, workers), per_loop) * cycles)
 
 
 def add_cycles(elements: int, vector_width: int, float_type: bool, in_place: bool, workers: int) -> int:
@@ -49,24 +42,11 @@ def add_cycles(elements: int, vector_width: int, float_type: bool, in_place: boo
     return vertex_cycles(elements, 3, vector_width, float_type, in_place, workers)
 
 
-def loop_constant(op: str, float_type: bool) -> tuple[int, int]:
-    """Return ``(cycles, elements)`` of one pass of the loop of operator `op`, loads and stores included.
-
-    Raises
-    ------
-    KeyError
-        When `op` has no published constant.
-    """
-    entry: OpConstant = BINARY_OPS[op]
-    cycles, per_loop = entry.float32 if float_type else entry.float16
-    return cycles + entry.access_cycles, per_loop
-
-
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    float_type = settings["dtype"] in ("float32", "int32")
-    cycles, per_loop = loop_constant(settings["op"], float_type)
-    in_place = bool(settings.get("in_place", False))
-    return vertex_cycles(fields["elements"], cycles, per_loop, float_type, in_place, chip.worker_contexts)
+    dtype, in_place = settings["dtype"], bool(settings.get("in_place", False))
+    float_type = dtype in ("float32", "int32")
+    loop = INTEGER_LOOP if dtype == "int32" else BINARY_OPS[settings["op"]].loop(float_type, in_place)
+    return vertex_cycles(fields["elements"], *loop, float_type, in_place, chip.worker_contexts)
 
 
 CODELET = Codelet(

@@ -1,6 +1,6 @@
-"""Worker slots of the inner loop of every elementwise operator.
+"""Worker slots of the inner loop of every elementwise operator and activation function.
 
-Source of all: poplibs lib/popops/popopsCycleEstimators.hpp (dense reference, section 3, "Op constants").
+Source: poplibs popopsCycleEstimators.hpp and popnnCycleEstimators.cpp (dense reference, section 3).
 """
 
 from __future__ import annotations
@@ -10,28 +10,41 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OpConstant:
-    """The loop of one operator.
+    """The loop of one elementwise operator.
 
     Attributes
     ----------
     float16, float32 : tuple of two int
         ``(worker slots, elements)`` of one pass of the loop.
-    access_cycles : int
-        Slots per pass that the loop takes beside those, to load and store.
-    vector : bool
-        The operator acts on whole 64-bit vectors at once.
+    access : int
+        Slots per pass beside those, to load and store.
+    in_place16, in_place32 : tuple of two int or None
+        The loop when the result replaces the operand, where it is another one.
+    prologue : int
+        Worker slots before the loop of a unary operator that is not in place.
     """
 
     float16: tuple[int, int]
     float32: tuple[int, int]
-    access_cycles: int = 0
-    vector: bool = False
+    access: int = 0
+    in_place16: tuple[int, int] | None = None
+    in_place32: tuple[int, int] | None = None
+    prologue: int = 17
 
+    def loop(self, float_type: bool, in_place: bool) -> tuple[int, int]:
+        """Return ``(worker slots, elements)`` of one pass, loads and stores included."""
+        special = self.in_place32 if float_type else self.in_place16
+        cycles, elements = special if in_place and special else self.float32 if float_type else self.float16
+        return cycles + self.access, elements
+
+
+INTEGER_LOOP = (7, 1)
+"""``(worker slots, elements)`` of a pass over 32-bit integers, whatever the operator."""
 
 BINARY_OPS = {
-    "add": OpConstant((1, 4), (1, 2), 2, True),
-    "subtract": OpConstant((1, 4), (1, 2), 2, True),
-    "multiply": OpConstant((1, 4), (1, 2), 2, True),
+    "add": OpConstant((1, 4), (1, 2), access=2),
+    "subtract": OpConstant((1, 4), (1, 2), access=2),
+    "multiply": OpConstant((1, 4), (1, 2), access=2),
     "maximum": OpConstant((4, 4), (3, 2)),
     "minimum": OpConstant((4, 4), (3, 2)),
     "divide": OpConstant((21, 4), (10, 2)),
@@ -39,3 +52,57 @@ BINARY_OPS = {
     "equal": OpConstant((9, 4), (14, 4)),
 }
 """Operators of two operands."""
+
+UNARY_OPS = {
+    "exp": OpConstant((4, 4), (6, 2), prologue=33),
+    "log": OpConstant((4, 4), (12, 2)),
+    "tanh": OpConstant((4, 4), (12, 2), in_place16=(2, 4), in_place32=(10, 2)),
+    "sigmoid": OpConstant((6, 4), (12, 2), in_place16=(4, 4), in_place32=(10, 2)),
+    "sqrt": OpConstant((23, 4), (10, 2)),
+    "rsqrt": OpConstant((19, 4), (8, 2)),
+    "square": OpConstant((2, 4), (2, 2)),
+    "negate": OpConstant((2, 4), (2, 2)),
+    "relu": OpConstant((3, 4), (3, 2), in_place16=(2, 4), in_place32=(2, 2)),
+    "inverse": OpConstant((15, 4), (6, 2)),
+    "erf": OpConstant((13, 1), (41, 1)),
+    "gelu_erf": OpConstant((16, 1), (22, 1)),
+    "sin": OpConstant((25, 1), (2300, 1)),
+    "cos": OpConstant((25, 1), (2300, 1)),
+    "abs": OpConstant((5, 1), (5, 1), in_place16=(1, 4), in_place32=(1, 2)),
+    "ceil": OpConstant((2, 4), (2, 2)),
+    "floor": OpConstant((2, 4), (2, 2)),
+    "round": OpConstant((2, 4), (2, 2)),
+}
+"""Operators of one operand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """The loop of one activation function, in whole 64-bit vectors.
+
+    Attributes
+    ----------
+    first16, first32 : int
+        Worker slots before and after the loop.
+    vector16, vector32 : int
+        Worker slots per vector of the loop.
+    """
+
+    first16: int
+    first32: int
+    vector16: int
+    vector32: int
+
+
+ACTIVATIONS = {
+    "relu": Activation(1, 1, 1, 1),
+    "sigmoid": Activation(2, 5, 4, 10),
+    "tanh": Activation(1, 5, 2, 10),
+    "gelu": Activation(5, 10, 5, 10),
+    "gelu_erf": Activation(15, 30, 15, 30),
+    "swish": Activation(3, 6, 5, 11),
+}
+"""Activation functions of the NonLinearity vertices."""
+
+ACTIVATION_GRADIENTS = {"relu": (3, 3), "sigmoid": (3, 3), "tanh": (3, 3), "gelu": (5, 10)}
+"""Worker slots per vector, 16-bit and 32-bit, of the gradients of activation functions."""

@@ -14,7 +14,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-
 CycleFormula = Callable[[Mapping[str, int], Mapping[str, Any], Any], int]
 
 
@@ -33,12 +32,16 @@ class Codelet:
         shares with its vertex set, and the chip.
     source : str
         Where the formula comes from.
+    one_worker : bool
+        A vertex runs on one worker, so that a tile runs as many of them at once as it has workers. Its cycles are
+        supervisor cycles all the same. Else all workers of the tile share each vertex.
     """
 
     name: str
     fields: tuple[str, ...]
     cycles: CycleFormula
     source: str
+    one_worker: bool = False
 
 
 @cache
