@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.amp import storage_format
 from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
 
@@ -202,25 +203,38 @@ def quarter_vertex_cycles(
     return 46 + conv_groups * ((2 * workers + 9) + out_groups * (first + later))
 
 
-def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    units = int(settings["units"])
-    load_cycles = units * chip.amp_weight_bytes_per_unit // chip.amp_load_bytes_per_cycle
-    inputs, partials = settings["inputs"], settings["partials"]
+def _arguments(
+    fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any
+) -> tuple[int, int, int, int, int, int]:
+    load_cycles = int(settings["units"]) * chip.amp_weight_bytes_per_unit // chip.amp_load_bytes_per_cycle
     groups = (fields["rows"], fields["conv_groups"], fields["in_groups"], fields["out_groups"])
-    mode = next(
-        row
-        for row in chip.amp_modes
-        if (row.inputs, row.partials, row.units, row.in_channels) == (inputs, partials, units, settings["in_channels"])
-    )
+    return *groups, int(settings["passes"]), load_cycles
+
+
+def _quarter(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    rows, conv_groups, in_groups, out_groups, passes, load_cycles = _arguments(fields, settings, chip)
+    return quarter_vertex_cycles(rows, conv_groups, in_groups, out_groups * passes, load_cycles, chip.worker_contexts)
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    inputs, partials = storage_format(settings["inputs"]), storage_format(settings["partials"])
+    if inputs == "float8":
+        return _quarter(fields, settings, chip)
+    wanted = (inputs, partials, settings["units"], settings["in_channels"])
+    mode = next(row for row in chip.amp_modes if (row.inputs, row.partials, row.units, row.in_channels) == wanted)
+    arguments = _arguments(fields, settings, chip)
+    zero_float = inputs == "float32"
     return measured_line_cycles(
-        *groups,
-        int(settings["passes"]),
-        load_cycles,
-        mode.cycles_per_row,
-        mode.worker_fill_slots,
-        inputs == "float32",
-        chip.worker_contexts,
+        *arguments, mode.cycles_per_row, mode.worker_fill_slots, zero_float, chip.worker_contexts
     )
+
+
+def _estimate(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    inputs = storage_format(settings["inputs"])
+    if inputs == "float8":
+        return _quarter(fields, settings, chip)
+    formats = (inputs == "float32", settings["partials"] == "float32")
+    return vertex_cycles(*_arguments(fields, settings, chip), int(settings["units"]), *formats, chip.worker_contexts)
 
 
 CODELET = Codelet(
@@ -228,4 +242,5 @@ CODELET = Codelet(
     fields=("rows", "conv_groups", "in_groups", "out_groups"),
     cycles=_cycles,
     source="poplibs ConvPartial1x1Out estimate with the worker line fitted to published Bow rates",
+    estimate=_estimate,
 )

@@ -28,19 +28,22 @@ class Codelet:
     fields : tuple of str
         The integer fields that each vertex carries.
     cycles : callable
-        ``cycles(fields, settings, chip) -> int``: supervisor cycles of one vertex, from its fields, the settings it
-        shares with its vertex set, and the chip.
+        ``cycles(fields, settings, chip) -> int``: supervisor cycles of one vertex when it runs, from its fields, the
+        settings it shares with its vertex set, and the chip.
     source : str
         Where the formula comes from.
     one_worker : bool
         A vertex runs on one worker, so that a tile runs as many of them at once as it has workers. Its cycles are
         supervisor cycles all the same. Else all workers of the tile share each vertex.
+    estimate : callable or None
+        What the published planner takes the vertex for, where measurements say otherwise; None: the same as `cycles`.
     """
 
     name: str
     fields: tuple[str, ...]
     cycles: CycleFormula
     source: str
+    estimate: CycleFormula | None = None
     one_worker: bool = False
 
 

@@ -1,0 +1,69 @@
+"""What timing charges beyond the planner's estimate, all in one place.
+
+The planner's formulas decide which plan runs; the executed program costs more, for reasons that are the machine's:
+
+========================== =========================================================================================
+charge                     reason
+========================== =========================================================================================
+compute set overhead       vertex dispatch, run-all and rendezvous of the workers; the published formulas have the
+                           right slopes and miss a constant 40-80 cycles on hardware
+exchange phase             the barrier before it, the wait until the receivers' multiplexers switch, the way of the
+                           last word (longer to far rows), and a fitted rest
+endpoint control           three control instructions for every fragment received
+executed vertex            the codelet's ``cycles`` instead of its ``estimate``, where the two differ (the AMP worker:
+                           a straight line in its rows, as measured)
+own partial sums           what a tile holds itself is not received: the estimate books all partial sums (a credit)
+groups of a deep reduction real groups of partial sums are uneven where the depth has no even divisor
+========================== =========================================================================================
+
+:data:`NONE` switches all but the last two off; then program and estimate agree term by term.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ipusim.chip.model import Chip
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """Cycles that timing adds to the work itself.
+
+    Attributes
+    ----------
+    compute_set_cycles : int
+        For every compute set.
+    sync_cycles : int
+        For the barrier before every exchange phase.
+    exchange_cycles : int
+        For every exchange phase, before the first word arrives and apart from the distance.
+    row_cycles : int
+        For each row between the receiver and the edge.
+    fragment_cycles : int
+        Control of each fragment that a tile receives, at the same time as the payload.
+    executed : bool
+        Use the codelets' executed cycles rather than the planner's estimates.
+    """
+
+    compute_set_cycles: int
+    sync_cycles: int
+    exchange_cycles: int
+    row_cycles: int
+    fragment_cycles: int
+    executed: bool
+
+
+NONE = Charges(0, 0, 0, 0, 0, False)
+
+
+def charges_of(chip: Chip) -> Charges:
+    """Return what `chip` charges."""
+    return Charges(
+        int(chip.compute_set_overhead_cycles),
+        int(chip.sync_cycles),
+        int(chip.exchange_mux_cycles + chip.exchange_tail_cycles + chip.exchange_phase_overhead_cycles),
+        int(chip.exchange_row_cycles),
+        int(chip.exchange_control_cycles_per_fragment),
+        True,
+    )

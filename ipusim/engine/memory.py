@@ -1,0 +1,211 @@
+"""Memory of a program: what every tile holds at every superstep, and where it is fullest.
+
+Graph inputs and outputs are there all the time; everything else from the superstep that writes or delivers it to the
+last one that reads it. The loop over serial slices reuses its temporaries, so it counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipusim.chip.model import Chip
+from ipusim.ir.program import Program, Superstep, Transfers, VertexSet
+from ipusim.ir.regions import IntArray
+
+CATEGORIES = ("tensors", "operands", "partials", "exchange_code")
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Bytes of one thing on every tile while it lives.
+
+    Attributes
+    ----------
+    name : str
+        Variable it belongs to.
+    category : str
+        One of :data:`CATEGORIES`.
+    first, last : int
+        Supersteps of the program, counted without repetition, between which it lives (both included).
+    bytes_on_tile : int64 array [n_tiles]
+    """
+
+    name: str
+    category: str
+    first: int
+    last: int
+    bytes_on_tile: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMap:
+    """Memory of a program over its supersteps.
+
+    Attributes
+    ----------
+    tile_sram_bytes : int
+        Capacity of a tile.
+    allocations : tuple of Allocation
+    peak_bytes : int64 array [n_tiles]
+        The most that each tile ever holds.
+    peak_step : int64 array [n_tiles]
+        The superstep of that moment.
+    """
+
+    tile_sram_bytes: int
+    allocations: tuple[Allocation, ...]
+    peak_bytes: IntArray
+    peak_step: IntArray
+
+    @property
+    def worst_tile(self) -> int:
+        """The fullest tile (the first of equals)."""
+        return int(self.peak_bytes.argmax())
+
+    @property
+    def max_tile_bytes(self) -> int:
+        """What the fullest tile holds at its peak."""
+        return int(self.peak_bytes.max(initial=0))
+
+    @property
+    def total_bytes(self) -> int:
+        """The sum of all tiles' peaks."""
+        return int(self.peak_bytes.sum())
+
+    @property
+    def fits(self) -> bool:
+        """Whether every tile has room for its peak."""
+        return self.max_tile_bytes <= self.tile_sram_bytes
+
+    def contents(self, tile: int) -> list[tuple[Allocation, int]]:
+        """Return what lies on `tile` at its peak, largest first, with its bytes there."""
+        step = int(self.peak_step[tile])
+        found = [
+            (item, int(item.bytes_on_tile[tile]))
+            for item in self.allocations
+            if item.first <= step <= item.last and item.bytes_on_tile[tile]
+        ]
+        return sorted(found, key=lambda pair: -pair[1])
+
+    def by_category(self, tile: int) -> dict[str, int]:
+        """Return the bytes on `tile` at its peak by category."""
+        total = dict.fromkeys(CATEGORIES, 0)
+        for item, n_bytes in self.contents(tile):
+            total[item.category] += n_bytes
+        return total
+
+
+def map_memory(program: Program, chip: Chip) -> MemoryMap:
+    """Return the memory map of `program` on `chip`."""
+    steps = [step for step, _ in program.supersteps()]
+    allocations = (
+        *_tensors(program, steps),
+        *_operands(program, steps),
+        *_partials(program, steps),
+        _exchange_code(program, steps, chip),
+    )
+    peak: IntArray = np.zeros(program.n_tiles, dtype=np.int64)
+    peak_step: IntArray = np.zeros(program.n_tiles, dtype=np.int64)
+    for index in range(max(1, len(steps))):
+        held = np.zeros(program.n_tiles, dtype=np.int64)
+        for item in allocations:
+            if item.first <= index <= item.last:
+                held += item.bytes_on_tile
+        fuller = held > peak
+        peak[fuller] = held[fuller]
+        peak_step[fuller] = index
+    return MemoryMap(chip.tile_sram_bytes, allocations, peak, peak_step)
+
+
+def _tensors(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
+    resident = set(program.inputs.values()) | set(program.outputs.values())
+    for variable in program.variables.values():
+        if variable.home is None:
+            continue
+        first, last = 0, len(steps) - 1
+        if variable.name not in resident:
+            touched = [index for index, step in enumerate(steps) if _touches(step, variable.name)]
+            if not touched:
+                continue
+            first, last = touched[0], touched[-1]
+        pieces = variable.home.regions
+        n_bytes = pieces.n_elements * pieces.count * variable.element_bytes
+        category = "tensors" if variable.kind == "tensor" else "partials"
+        yield Allocation(variable.name, category, first, last, _sum(program.n_tiles, variable.home.tile, n_bytes))
+
+
+def _operands(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
+    """Yield what exchanges deliver: complete operands, the tile's own share included (they are contiguous)."""
+    for index, step in enumerate(steps):
+        for transfers in step.exchange:
+            readers = [later for later in range(index + 1, len(steps)) if _reads(steps[later], transfers.variable)]
+            last = max((later for later in readers if steps[later].op == step.op), default=min(index + 1, len(steps) - 1))
+            yield Allocation(transfers.variable, "operands", index, last, _delivered(program, transfers))
+
+
+def _delivered(program: Program, transfers: Transfers) -> IntArray:
+    if transfers.bytes_received is not None:
+        return transfers.bytes_received
+    element_bytes = program.variables[transfers.variable].element_bytes
+    members = np.diff(transfers.group_indptr)
+    group_bytes = np.bincount(
+        transfers.group, weights=transfers.regions.n_elements * element_bytes, minlength=len(members)
+    )
+    return _sum(program.n_tiles, transfers.group_tiles, np.repeat(group_bytes, members).astype(np.int64))
+
+
+def _partials(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
+    """Yield what vertices leave in variables without a home: partial sums."""
+    for index, step in enumerate(steps):
+        for vertices in step.compute:
+            for operand in vertices.operands:
+                variable = program.variables[operand.variable]
+                if operand.access == "in" or variable.home is not None:
+                    continue
+                last = max(
+                    (later for later in range(index, len(steps)) if _touches(steps[later], variable.name)), default=index
+                )
+                n_bytes = operand.regions.n_elements * variable.element_bytes
+                yield Allocation(
+                    variable.name, "partials", index, last, _sum(program.n_tiles, vertices.tile, n_bytes)
+                )
+
+
+def _exchange_code(program: Program, steps: list[Superstep], chip: Chip) -> Allocation:
+    """Return the exchange code, always there: the instructions of every fragment sent and received, one per phase.
+
+    Source: at most nine instruction words for each endpoint of a transfer, a word per phase (dense reference, sections
+    1.5 and 5).
+    """
+    endpoints = np.zeros(program.n_tiles, dtype=np.int64)
+    phases = np.zeros(program.n_tiles, dtype=np.int64)
+    for step in steps:
+        for transfers in step.exchange:
+            members = np.diff(transfers.group_indptr)
+            pieces = np.bincount(transfers.group, minlength=len(members))
+            received = _sum(program.n_tiles, transfers.group_tiles, np.repeat(pieces, members))
+            sent = transfers.source[transfers.source >= 0]
+            here = received + np.bincount(sent, minlength=program.n_tiles)
+            endpoints += here
+            phases += here > 0
+    words = endpoints * int(chip.exchange_instructions_per_transfer) + phases
+    return Allocation("", "exchange_code", 0, len(steps), words * int(chip.exchange_instruction_bytes))
+
+
+def _sum(n_tiles: int, tile: IntArray, n_bytes: IntArray) -> IntArray:
+    return np.bincount(tile, weights=n_bytes, minlength=n_tiles).astype(np.int64)
+
+
+def _reads(step: Superstep, variable: str) -> bool:
+    return any(_uses(vertices, variable) for vertices in step.compute)
+
+
+def _uses(vertices: VertexSet, variable: str) -> bool:
+    return any(operand.variable == variable for operand in vertices.operands)
+
+
+def _touches(step: Superstep, variable: str) -> bool:
+    return _reads(step, variable) or any(transfers.variable == variable for transfers in step.exchange)

@@ -1,0 +1,75 @@
+"""What a program is assembled from: variables, supersteps, and where each tensor of the graph lives at the moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ipusim.chip.model import Chip
+from ipusim.formats import number_format
+from ipusim.ir.graph import Graph
+from ipusim.ir.program import Home, Program, Repeat, Superstep, Variable
+
+
+@dataclass(slots=True)
+class Builder:
+    """A program under construction.
+
+    Attributes
+    ----------
+    graph : Graph
+    chip : Chip
+    variables : dict of str to Variable
+    steps : list of Superstep or Repeat
+    place : dict of str to str
+        Graph tensor to the variable that holds it now; a tensor without an entry has not been placed.
+    inputs : dict of str to str
+        Graph input to the variable that holds it when the program starts.
+    """
+
+    graph: Graph
+    chip: Chip
+    variables: dict[str, Variable] = field(default_factory=dict)
+    steps: list[Superstep | Repeat] = field(default_factory=list)
+    place: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+
+    def add_variable(
+        self, name: str, shape: tuple[int, int, int], dtype: str, kind: str, home: Home | None, storage: str = ""
+    ) -> Variable:
+        """Declare a variable; its name is made unique by a number where it is taken.
+
+        Parameters
+        ----------
+        name, shape, dtype, kind, home
+            As in :class:`~ipusim.ir.program.Variable`.
+        storage : str
+            Array that holds the values; by default the variable has its own.
+        """
+        unique = name
+        number = 2
+        while unique in self.variables:
+            unique = f"{name}#{number}"
+            number += 1
+        element_bytes = number_format(dtype).bytes
+        variable = Variable(unique, shape, dtype, kind, storage or unique, element_bytes, home)
+        self.variables[unique] = variable
+        return variable
+
+    def place_tensor(self, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
+        """Declare a graph tensor's variable with its home and make it the tensor's current place."""
+        dtype = self.graph.tensors[tensor].dtype
+        variable = self.add_variable(tensor, shape, dtype, "tensor", home, storage=tensor)
+        self.place[tensor] = variable.name
+        return variable
+
+    def placed(self, tensor: str) -> Variable | None:
+        """Return the variable that holds `tensor` now, or None if no op has placed it yet."""
+        name = self.place.get(tensor)
+        return None if name is None else self.variables[name]
+
+    def program(self) -> Program:
+        """Return the finished program."""
+        outputs = {tensor: self.place[tensor] for tensor in self.graph.outputs}
+        return Program(
+            self.graph.name, self.chip.n_tiles, dict(self.variables), tuple(self.steps), dict(self.inputs), outputs
+        )

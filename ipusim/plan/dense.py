@@ -1,0 +1,219 @@
+"""Plans of dense matmuls: from a chip and a problem to the best cut, with the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ipusim.chip.model import Chip
+from ipusim.cost.exchange import rate_sixteenths
+from ipusim.formats import number_format
+from ipusim.plan.dense_estimate import Estimate, Machine, Product, Split, Variant, estimate, total_cycles
+from ipusim.plan.problem import MatMulProblem, PlanOptions
+
+Row = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DensePlan:
+    """How one dense matmul is cut over the tiles, and what the planner expects of it.
+
+    Attributes
+    ----------
+    problem : MatMulProblem
+    variant : Variant
+        The vertex: AMP units, channels of a group, whether the operands are swapped.
+    split : Split
+    estimate : Estimate
+        Cycles by term and temporary bytes on the fullest tile.
+    memory_bound_bytes : int
+        The bound of the temporary bytes that the plan was found under.
+    relaxed : bool
+        True if no plan met ``available_memory_proportion`` and the bound had to be raised.
+    runners_up : tuple of DensePlan
+        The next best plans, best first, without runners-up of their own.
+    """
+
+    problem: MatMulProblem
+    variant: Variant
+    split: Split
+    estimate: Estimate
+    memory_bound_bytes: int
+    relaxed: bool
+    runners_up: tuple[DensePlan, ...] = ()
+
+    @property
+    def cycles(self) -> int:
+        """Estimated cycles, the sum of the terms."""
+        return total_cycles(self.estimate)
+
+    @property
+    def product(self) -> Product:
+        """The problem after the choice of operands."""
+        return oriented(product_of(self.problem), self.variant)
+
+    @property
+    def tiles_used(self) -> int:
+        """Number of tiles with work."""
+        return self.split.p_groups * self.split.p_rows * self.split.p_inner * self.split.p_outer
+
+    @property
+    def partition(self) -> dict[str, int]:
+        """Parallel parts in the names of the problem: ``p_m, p_k, p_n`` and ``p_groups``."""
+        rows, outer = ("p_n", "p_m") if self.variant.swapped else ("p_m", "p_n")
+        return {
+            "p_groups": self.split.p_groups,
+            rows: self.split.p_rows,
+            "p_k": self.split.p_inner,
+            outer: self.split.p_outer,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready values: partition, serial slices, vertex, estimate by term, runners-up."""
+        serial_outer = "s_m" if self.variant.swapped else "s_n"
+        return {
+            "strategy": "dense",
+            "partition": self.partition,
+            "serial": {"s_k": self.split.s_inner, serial_outer: self.split.s_outer},
+            "vertex": "amp_1x1",
+            "units": self.variant.units,
+            "grain": {"inner": self.variant.inner_channels, "outer": self.variant.outer_channels},
+            "swapped": bool(self.variant.swapped),
+            "broadcast_before_loop": bool(self.split.broadcast),
+            "partials": self.problem.partials_format,
+            "tiles_used": self.tiles_used,
+            "estimated_cycles": self.cycles,
+            "estimated_terms": {
+                name: value for name, value in self.estimate._asdict().items() if name != "temporary_bytes" and value
+            },
+            "temporary_bytes": self.estimate.temporary_bytes,
+            "memory_bound_bytes": self.memory_bound_bytes,
+            "relaxed": self.relaxed,
+            "runners_up": [plan.to_dict() for plan in self.runners_up],
+        }
+
+
+def machine_of(chip: Chip) -> Machine:
+    """Return what the planner has to know of `chip`."""
+    return Machine(
+        chip.n_tiles,
+        chip.tile_sram_bytes,
+        chip.sram_element_bytes,
+        chip.worker_contexts,
+        rate_sixteenths(chip.exchange_bytes_per_cycle),
+        chip.tiles_per_exchange_bus,
+        int(chip.exchange_bus_sharing),
+        int(chip.amp_load_bytes_per_cycle),
+        chip.amp_weight_bytes_per_unit,
+        int(chip.copy_bytes_per_cycle),
+        chip.data_path_bytes,
+    )
+
+
+def product_of(problem: MatMulProblem) -> Product:
+    """Return the problem with its rows streaming through the AMP (operands not swapped)."""
+    return Product(
+        problem.groups,
+        problem.m,
+        problem.k,
+        problem.n,
+        number_format(problem.inputs_format).bytes,
+        number_format(problem.partials_format).bytes,
+        number_format(problem.output_format).bytes,
+    )
+
+
+def oriented(product: Product, variant: Variant) -> Product:
+    """Return `product` as `variant` sees it: a swapped one streams the columns of the result."""
+    return product._replace(rows=product.outer, outer=product.rows) if variant.swapped else product
+
+
+def variants_of(problem: MatMulProblem, chip: Chip) -> tuple[Variant, ...]:
+    """Return the vertices that can do `problem` on `chip`, swapped operands first because they win ties.
+
+    An output group has as many channels as there are units (dense reference, section 2.3: the rule of the
+    fully connected passes).
+    """
+    modes = [
+        mode
+        for mode in chip.amp_modes
+        if mode.inputs == problem.inputs_format and mode.partials == problem.partials_format
+    ]
+    modes.sort(key=lambda mode: -mode.units)
+    return tuple(Variant(mode.units, mode.in_channels, mode.units, swapped) for swapped in (1, 0) for mode in modes)
+
+
+def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None = None) -> DensePlan | None:
+    """Return the plan with the least estimated cycles under the memory bound.
+
+    The bound is ``available_memory_proportion`` of a tile's SRAM for the temporary bytes. As in poplibs, it is doubled
+    until a plan is found, up to twice the SRAM, and then dropped (dense reference, section 2.13); it is not raised
+    when operands and result together do not fit on the chip, for then no plan runs anyway.
+
+    Parameters
+    ----------
+    problem : MatMulProblem
+    chip : Chip
+    options : PlanOptions, optional
+
+    Returns
+    -------
+    DensePlan or None
+        None if the chip has no AMP mode for the formats, or if nothing fits and raising the bound is pointless.
+    """
+    options = options or PlanOptions()
+    machine = machine_of(chip)
+    product = product_of(problem)
+    variants = variants_of(problem, chip)
+    if not variants:
+        return None
+    limit = int(options.available_memory_proportion * chip.tile_sram_bytes)
+    fits = resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
+    rows, bound = _best_rows(machine, product, variants, limit, options.runners_up + 1, fits)
+    plans = [_plan_from_row(problem, machine, variants, row, bound, bound > limit) for row in rows]
+    if not plans:
+        return None
+    best = plans[0]
+    return DensePlan(
+        best.problem, best.variant, best.split, best.estimate, bound, best.relaxed, runners_up=tuple(plans[1:])
+    )
+
+
+def resident_bytes(product: Product) -> int:
+    """Return the bytes of both operands and the result."""
+    operands = product.rows * product.inner + product.inner * product.outer
+    return product.groups * (operands * product.input_bytes + product.rows * product.outer * product.output_bytes)
+
+
+def _plan_from_row(
+    problem: MatMulProblem, machine: Machine, variants: tuple[Variant, ...], row: Row, bound: int, relaxed: bool
+) -> DensePlan:
+    variant = variants[row[2]]
+    split = Split(*row[3:10])
+    terms = estimate(machine, oriented(product_of(problem), variant), variant, split)
+    return DensePlan(problem, variant, split, terms, bound, relaxed)
+
+
+@lru_cache(maxsize=4096)
+def _best_rows(
+    machine: Machine, product: Product, variants: tuple[Variant, ...], limit: int, kept: int, may_relax: bool
+) -> tuple[tuple[Row, ...], int]:
+    """Return the rows of the best plans and the memory bound they were found under."""
+    from ipusim.kernels.jit import compiled
+    from ipusim.plan.dense_search import COLUMNS, UNBOUNDED, search
+
+    run = compiled(search)
+    rows = np.array(variants, dtype=np.int64)
+    bound = limit
+    while True:
+        table = np.full((kept, COLUMNS), UNBOUNDED, dtype=np.int64)
+        run(machine, product, rows, bound, table)
+        found = tuple(tuple(int(value) for value in row) for row in table if row[0] < UNBOUNDED)
+        if found or bound == UNBOUNDED or not may_relax:
+            return found, bound
+        bound *= 2
+        if bound > 2 * machine.tile_sram_bytes:
+            bound = UNBOUNDED

@@ -1,0 +1,170 @@
+"""Exhaustive search over the splits of a dense matmul, with bounds that never cut off a better plan.
+
+The functions are plain Python over integers and integer arrays; :mod:`ipusim.plan.dense` runs them compiled.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.cost.arithmetic import ceil_div
+from ipusim.ir.regions import IntArray
+from ipusim.plan.dense_estimate import Estimate, Machine, Product, Split, Variant, estimate, total_cycles
+
+COLUMNS = 11
+"""Columns of the table of plans: total, temporary bytes, variant, seven splits, filled."""
+
+UNBOUNDED = 1 << 62
+
+
+def distinct_splits(extent: int, limit: int) -> IntArray:
+    """Return the numbers of parts, at most `limit`, that are the smallest with their largest part: int64 array.
+
+    Splitting 10 grains into 6 parts leaves parts of 2, as splitting into 5 does: 6 is left out.
+    """
+    found = np.empty(min(extent, limit), dtype=np.int64)
+    count = 0
+    previous = 0
+    for parts in range(1, min(extent, limit) + 1):
+        largest = ceil_div(extent, parts)
+        if largest != previous:
+            found[count] = parts
+            count += 1
+            previous = largest
+    return found[:count]
+
+
+def amp_floor(
+    product: Product, variant: Variant, load_cycles: int, workers: int, inner_parts: int, outer_parts: int, rows: int
+) -> int:
+    """Return a lower bound of the AMP cycles of one convolution group over all serial slices of one parallel part.
+
+    Every pass loads its weights and streams its rows at 4 (16-bit) or 8 (32-bit) slots a row; the bound never falls
+    when the rows of a tile grow.
+    """
+    inner_groups = ceil_div(ceil_div(product.inner, variant.inner_channels), inner_parts)
+    outer_groups = ceil_div(ceil_div(product.outer, variant.outer_channels), outer_parts)
+    passes = ceil_div(variant.outer_channels, variant.units)
+    slots = 8 if product.input_bytes == 4 else 4
+    return inner_groups * outer_groups * passes * (load_cycles + workers * slots * ceil_div(rows, workers))
+
+
+def keep(table: IntArray, total: int, variant: int, split: Split, terms: Estimate) -> None:
+    """Insert a plan into the table of the best plans, which stays sorted by cycles, then by temporary bytes."""
+    last = len(table) - 1
+    temporary = terms.temporary_bytes
+    place = last
+    while place > 0 and (
+        table[place - 1, 0] > total or (table[place - 1, 0] == total and table[place - 1, 1] > temporary)
+    ):
+        table[place] = table[place - 1]
+        place -= 1
+    table[place, 0] = total
+    table[place, 1] = temporary
+    table[place, 2] = variant
+    table[place, 3] = split.p_groups
+    table[place, 4] = split.p_rows
+    table[place, 5] = split.p_inner
+    table[place, 6] = split.p_outer
+    table[place, 7] = split.s_inner
+    table[place, 8] = split.s_outer
+    table[place, 9] = split.broadcast
+    table[place, 10] = 1
+
+
+def better(table: IntArray, total: int, temporary: int) -> bool:
+    """Return whether a plan belongs into the table of the best plans."""
+    last = len(table) - 1
+    return bool(total < table[last, 0] or (total == table[last, 0] and temporary < table[last, 1]))
+
+
+def try_rows(
+    machine: Machine,
+    product: Product,
+    variant: Variant,
+    index: int,
+    split: Split,
+    row_splits: IntArray,
+    limit_bytes: int,
+    table: IntArray,
+) -> None:
+    """Try every split of the rows for otherwise fixed splits, from many parts to few.
+
+    With fewer parts a tile holds more rows: once the operands alone break the memory bound, or the bound of the AMP
+    cycles the table, no further split can succeed.
+    """
+    others = split.p_groups * split.p_inner * split.p_outer
+    inner_parts = split.p_inner * split.s_inner
+    outer_parts = split.p_outer * split.s_outer
+    slices = split.s_inner * split.s_outer
+    groups = ceil_div(product.groups, split.p_groups)
+    inner = ceil_div(ceil_div(product.inner, variant.inner_channels), inner_parts) * variant.inner_channels
+    outer = ceil_div(ceil_div(product.outer, variant.outer_channels), outer_parts) * variant.outer_channels
+    load_cycles = variant.units * machine.amp_weight_bytes // machine.amp_load_bytes
+    for place in range(len(row_splits) - 1, -1, -1):
+        p_rows = row_splits[place]
+        if p_rows * others > machine.n_tiles:
+            continue
+        rows = ceil_div(product.rows, p_rows)
+        held = inner * outer * product.input_bytes + rows * outer * product.partial_bytes
+        held = groups * (held + rows * inner * product.input_bytes)
+        if held > limit_bytes:
+            return
+        floor = amp_floor(product, variant, load_cycles, machine.workers, inner_parts, outer_parts, rows)
+        if slices * groups * floor > table[len(table) - 1, 0]:
+            return
+        for broadcast in range(2 if split.s_outer > 1 else 1):
+            whole = Split(
+                split.p_groups, p_rows, split.p_inner, split.p_outer, split.s_inner, split.s_outer, broadcast
+            )
+            terms = estimate(machine, product, variant, whole)
+            total = total_cycles(terms)
+            if terms.temporary_bytes <= limit_bytes and better(table, total, terms.temporary_bytes):
+                keep(table, total, index, whole, terms)
+
+
+def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: int, table: IntArray) -> None:
+    """Fill `table` with the best plans.
+
+    Parameters
+    ----------
+    machine, product : Machine, Product
+        The chip; the product before operands are swapped (rows and outer are exchanged for swapped variants).
+    variants : int64 array [v, 4]
+        Rows of :class:`~ipusim.plan.dense_estimate.Variant`.
+    limit_bytes : int
+        Bound of the temporary bytes of a tile.
+    table : int64 array [kept, COLUMNS]
+        Sorted best plans, first column ``UNBOUNDED`` where empty. Changed in place.
+    """
+    for index in range(len(variants)):
+        variant = Variant(variants[index, 0], variants[index, 1], variants[index, 2], variants[index, 3])
+        work = product
+        if variant.swapped:
+            work = Product(
+                product.groups,
+                product.outer,
+                product.inner,
+                product.rows,
+                product.input_bytes,
+                product.partial_bytes,
+                product.output_bytes,
+            )
+        inner_grains = ceil_div(work.inner, variant.inner_channels)
+        outer_grains = ceil_div(work.outer, variant.outer_channels)
+        row_splits = distinct_splits(work.rows, machine.n_tiles)
+        inner_splits = distinct_splits(inner_grains, inner_grains)
+        outer_splits = distinct_splits(outer_grains, outer_grains)
+        for p_groups in distinct_splits(work.groups, machine.n_tiles):
+            tiles = machine.n_tiles // p_groups
+            for outer_parts in outer_splits:
+                for p_outer in range(1, min(outer_parts, tiles) + 1):
+                    if outer_parts % p_outer:
+                        continue
+                    s_outer = outer_parts // p_outer
+                    for inner_parts in inner_splits:
+                        for p_inner in range(1, min(inner_parts, tiles // p_outer) + 1):
+                            if inner_parts % p_inner or (s_outer > 1 and p_inner < inner_parts):
+                                continue
+                            split = Split(p_groups, 1, p_inner, p_outer, inner_parts // p_inner, s_outer, 0)
+                            try_rows(machine, work, variant, index, split, row_splits, limit_bytes, table)
