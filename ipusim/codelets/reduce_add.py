@@ -155,7 +155,7 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
         settings["partials"] == "float32",
         bool(settings.get("fast", False)),
         chip.tile_sram_bytes,
-        chip.memory_element_bytes,
+        chip.sram_element_bytes,
         chip.worker_contexts,
     )
 
