@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import Attrs, Choice, F64Array, OpSpec, TensorType
+from ipusim.ops.spec import FORMATS, Attrs, Choice, F64Array, OpSpec, TensorType
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -32,5 +32,5 @@ OP = OpSpec(
     infer=_infer,
     flops=_flops,
     reference=_reference,
-    attributes=(Choice("to", "Number format of the result", choices=("float16", "float32")),),
+    attributes=(Choice("to", "Number format of the result", choices=FORMATS),),
 )

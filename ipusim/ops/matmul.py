@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import Attrs, Choice, F64Array, Flag, OpSpec, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import FORMATS, Attrs, Choice, F64Array, Flag, OpSpec, ShapeError, TensorType, common_dtype, shown
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -90,7 +90,7 @@ OP = OpSpec(
     attributes=(
         Flag("transpose_a", "Swap the last two dimensions of the first operand"),
         Flag("transpose_b", "Swap the last two dimensions of the second operand"),
-        Choice("partials", "Number format of partial sums", choices=("float16", "float32"), default="float32"),
+        Choice("partials", "Number format of partial sums", choices=FORMATS, default="float32"),
     ),
     sparse_inputs=(0, 1),
 )

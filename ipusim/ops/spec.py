@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.errors import IpusimError
+from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
 from ipusim.ir.tensor import Tensor
 
 Attrs = Mapping[str, object]
 F64Array = NDArray[np.float64]
+
+FORMATS = ("float16", "float32")
+"""Number formats that operators compute in."""
 
 
 class TensorType(NamedTuple):
@@ -58,7 +62,7 @@ class Attribute(Protocol):
         """Value when the key is absent; None when the key is required."""
 
     def read(self, value: object) -> object:
-        """Return the checked value, or raise ValueError saying what is expected."""
+        """Return the checked value, or raise FieldError saying what is expected."""
 
     def schema(self) -> dict[str, object]:
         """Return the JSON Schema of the value."""
@@ -73,9 +77,9 @@ class Flag:
     default: bool = False
 
     def read(self, value: object) -> object:
-        """Return `value` if it is a bool, else raise ValueError."""
+        """Return `value` if it is a bool, else raise FieldError."""
         if not isinstance(value, bool):
-            raise ValueError(f"expected true or false, got {value!r}")
+            raise FieldError(f"expected true or false, found {describe(value)}")
         return value
 
     def schema(self) -> dict[str, object]:
@@ -93,9 +97,10 @@ class Choice:
     default: str | None = None
 
     def read(self, value: object) -> object:
-        """Return `value` if it is one of the choices, else raise ValueError."""
+        """Return `value` if it is one of the choices, else raise FieldError."""
         if not isinstance(value, str) or value not in self.choices:
-            raise ValueError(f"expected one of {', '.join(self.choices)}, got {value!r}")
+            message = f"expected {join_words(self.choices)}, found {describe(value)}"
+            raise FieldError(message, did_you_mean(value, self.choices) if isinstance(value, str) else "")
         return value
 
     def schema(self) -> dict[str, object]:

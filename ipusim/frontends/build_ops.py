@@ -1,0 +1,115 @@
+"""Operators of a workload: names, operands, attributes and shapes checked, in the order of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ipusim.files.wording import did_you_mean, join_words
+from ipusim.frontends.attributes import read_attributes
+from ipusim.frontends.build_tensors import check_bytes
+from ipusim.frontends.draft import UNREADABLE, Draft
+from ipusim.frontends.entries import OpEntry
+from ipusim.frontends.order import report_order, writers
+from ipusim.ir.tensor import Op, Tensor
+from ipusim.ops.registry import find_op, op_names
+from ipusim.ops.spec import OpSpec, ShapeError
+
+
+def build_ops(draft: Draft) -> None:
+    """Add every sound op and its result to `draft`, and report all that is wrong with the others."""
+    writer_of = writers(draft)
+    report_order(draft, writer_of)
+    _check_results(draft, writer_of)
+    _check_op_names(draft)
+    known = draft.tensors.keys() | writer_of.keys()
+    for position, entry in enumerate(draft.workload.ops):
+        spec = _find_spec(draft, position, entry)
+        attrs = read_attributes(draft, position, spec) if spec else None
+        if position in draft.broken_ops:
+            continue
+        operands = _find_operands(draft, position, entry, known)
+        result = None
+        if spec and _operands_are_allowed(draft, position, spec, operands) and attrs is not None:
+            result = _infer(draft, position, spec, attrs, operands)
+        if writer_of.get(entry.output) == position:
+            draft.tensors[entry.output] = result
+            draft.ops[position] = Op(entry.name or entry.output, entry.op, entry.inputs, (entry.output,), attrs or {})
+
+
+def _check_results(draft: Draft, writer_of: Mapping[str, int]) -> None:
+    """Report every result whose name another tensor has."""
+    for position, entry in draft.entries():
+        name, where = entry.output, ("ops", position, "output")
+        if name in draft.workload.tensors:
+            draft.report(where, f"{name!r} is already an input, tensors.{name}", "give the result another name")
+        elif writer_of[name] != position:
+            draft.report(where, f"{name!r} is already the result of ops.{writer_of[name]}", "a tensor is written once")
+
+
+def _check_op_names(draft: Draft) -> None:
+    """Report every op whose name an op before it has."""
+    names: dict[str, int] = {}
+    for position, entry in draft.entries():
+        name = entry.name or entry.output
+        first = names.setdefault(name, position)
+        if first != position and draft.workload.ops[first].output != entry.output:
+            draft.report(
+                ("ops", position, "name" if entry.name else "output"), f"{name!r} is already the name of ops.{first}"
+            )
+
+
+def _find_spec(draft: Draft, position: int, entry: OpEntry) -> OpSpec | None:
+    if entry.op in op_names():
+        return find_op(entry.op)
+    if entry.op != UNREADABLE or position not in draft.broken_ops:
+        hint = did_you_mean(entry.op, op_names()) or f"there are {join_words(op_names(), 'and')}"
+        draft.report(("ops", position, "op"), f"unknown operator {entry.op!r}", hint)
+    return None
+
+
+def _find_operands(draft: Draft, position: int, entry: OpEntry, known: set[str]) -> tuple[Tensor | None, ...]:
+    """Return the operands; None for one that is not known yet or at all."""
+    for index, name in enumerate(entry.inputs):
+        if name not in known:
+            hint = did_you_mean(name, known - {entry.output})
+            draft.report(("ops", position, "inputs", index), f"there is no tensor {name!r}", hint)
+    return tuple(draft.tensors.get(name) for name in entry.inputs)
+
+
+def _operands_are_allowed(draft: Draft, position: int, spec: OpSpec, operands: tuple[Tensor | None, ...]) -> bool:
+    """Return whether number and storage of the operands suit the operator; report what does not."""
+    where = ("ops", position, "inputs")
+    if len(operands) != len(spec.inputs):
+        expected = f"{len(spec.inputs)} operand{'s' if len(spec.inputs) > 1 else ''} ({', '.join(spec.inputs)})"
+        draft.report(where, f"{spec.name} takes {expected}, found {len(operands)}")
+        return False
+    allowed = True
+    for index, tensor in enumerate(operands):
+        if tensor and tensor.sparsity and index not in spec.sparse_inputs:
+            draft.report((*where, index), f"{tensor.name} is sparse, and {spec.name} takes only dense operands here")
+            allowed = False
+    return allowed
+
+
+def _infer(
+    draft: Draft, position: int, spec: OpSpec, attrs: dict[str, object], operands: tuple[Tensor | None, ...]
+) -> Tensor | None:
+    """Return the result of an op; None if an operand is unknown or something is wrong, which is reported."""
+    sound = tuple(tensor for tensor in operands if tensor)
+    if len(sound) < len(operands):
+        return None
+    try:
+        shape, dtype = spec.infer(sound, attrs)
+    except ShapeError as error:
+        draft.report(_place(position, error), error.message, error.hint)
+        return None
+    result = Tensor(draft.workload.ops[position].output, shape, dtype)
+    return result if check_bytes(draft, ("ops", position, "output"), result) else None
+
+
+def _place(position: int, error: ShapeError) -> tuple[str | int, ...]:
+    if error.attribute:
+        return ("ops", position, error.attribute)
+    if error.operand is not None:
+        return ("ops", position, "inputs", error.operand)
+    return ("ops", position)

@@ -1,0 +1,68 @@
+"""Declared tensors of a workload: files resolved, sparsity and size checked."""
+
+from __future__ import annotations
+
+from ipusim.formats import number_format
+from ipusim.frontends.array_files import array_shape
+from ipusim.frontends.build_sparsity import build_sparsity
+from ipusim.frontends.draft import Draft
+from ipusim.frontends.entries import TensorEntry
+from ipusim.frontends.values import LARGEST_NORMAL
+from ipusim.ir.tensor import Init, Tensor
+
+MAX_TENSOR_BYTES = 2**40
+"""Most bytes of a tensor, and of all tensors together: no machine that ipusim runs on holds more."""
+
+
+def build_tensors(draft: Draft) -> None:
+    """Add every declared tensor to `draft`, with all that is wrong with them."""
+    draft.tensors.update(dict.fromkeys(draft.broken_tensors))
+    for name, entry in draft.workload.tensors.items():
+        dtype = entry.dtype or draft.workload.dtype
+        init = _build_init(draft, name, dtype, entry)
+        sparsity = build_sparsity(draft, name, entry.shape, entry.sparsity) if entry.sparsity else None
+        tensor = Tensor(name, entry.shape, dtype, init, sparsity)
+        draft.tensors[name] = tensor if check_bytes(draft, ("tensors", name, "shape"), tensor) else None
+
+
+def check_bytes(draft: Draft, path: tuple[str | int, ...], tensor: Tensor) -> bool:
+    """Return whether a tensor is of a size that a machine can hold; report it at `path` if not."""
+    n_bytes = tensor.n_elements * number_format(tensor.dtype).bytes
+    if n_bytes <= MAX_TENSOR_BYTES:
+        return True
+    draft.report(path, f"{tensor.name} {list(tensor.shape)} takes {_tebibytes(n_bytes)}; the most is 1 TiB")
+    return False
+
+
+def check_total_bytes(draft: Draft) -> None:
+    """Report when all the tensors together are beyond what a machine can hold, though each alone is not."""
+    total = sum(tensor.n_elements * number_format(tensor.dtype).bytes for tensor in draft.tensors.values() if tensor)
+    if total > MAX_TENSOR_BYTES:
+        draft.report(("tensors",), f"all tensors together take {_tebibytes(total)}; the most is 1 TiB")
+
+
+def _tebibytes(n_bytes: int) -> str:
+    return f"{n_bytes / 2**40:,.4g} TiB"
+
+
+def _build_init(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> Init:
+    init = entry.init
+    spread = init.normal or init.uniform
+    if init.file is None:
+        scale = spread.scale if spread else 1.0
+        largest = scale * (LARGEST_NORMAL if init.normal else 1.0)
+        limit = number_format(dtype).max
+        if largest > limit:
+            message = f"values reach {largest:g}, beyond the largest {dtype}, {limit:g}"
+            draft.report(("tensors", name, "init", init.kind, "scale"), message)
+        return Init(init.kind, scale)
+    path = draft.workload.folder / init.file
+    where = ("tensors", name, "init", "file")
+    try:
+        shape = array_shape(path, name)
+    except ValueError as error:
+        draft.report(where, f"{init.file} {error}")
+        return Init("file", file=str(path))
+    if shape != entry.shape:
+        draft.report(where, f"{init.file} has shape {list(shape)}, but {name} is {list(entry.shape)}")
+    return Init("file", file=str(path))

@@ -1,0 +1,236 @@
+"""Pydantic models of the parts of a workload file: what may stand in it, part by part."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic_core import CoreSchema
+
+from ipusim.files.units import Count, Density, Number
+from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
+from ipusim.ops.spec import FORMATS
+
+MAX_EXTENT = 2**31
+"""Largest extent of a dimension."""
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_.:/-]{0,99}"
+
+
+def check_name(name: str) -> str:
+    """Return `name` if tensors and ops may be called so, else raise FieldError."""
+    if re.fullmatch(_NAME, name):
+        return name
+    hint = "at most 100 letters, digits and _ . : / -, beginning with a letter or _"
+    raise FieldError(f"{describe(name)} is not a name", hint)
+
+
+def check_format(name: str) -> str:
+    """Return `name` if it is a number format, else raise FieldError."""
+    if name in FORMATS:
+        return name
+    hint = did_you_mean(name, FORMATS) or f"there are {join_words(FORMATS, 'and')}"
+    raise FieldError(f"unknown number format {name!r}", hint)
+
+
+Name: TypeAlias = Annotated[
+    str, AfterValidator(check_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME}$"})
+]
+"""Name of a tensor or op."""
+
+Format: TypeAlias = Annotated[str, AfterValidator(check_format), WithJsonSchema({"enum": list(FORMATS)})]
+"""Name of a number format."""
+
+Extent: TypeAlias = Annotated[Count, Field(ge=1, le=MAX_EXTENT)]
+"""Elements along one dimension."""
+
+
+class Entry(BaseModel):
+    """Base of everything in the file: unknown keys are errors, and values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OneKind(Entry):
+    """A choice between kinds: a bare word, or a mapping from the word to its options.
+
+    A subclass has one field per kind. ``normal`` and ``{normal: {scale: 0.02}}`` are the same kind.
+    """
+
+    needs_options: ClassVar[tuple[str, ...]] = ()
+    """Kinds that cannot be written as a bare word."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_kind(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            cls._check_kind(value, ())
+            cls._check_options(value, None)
+            return {value: {}}
+        if not isinstance(value, dict):
+            raise FieldError(f"expected a word or a mapping, found {describe(value)}", cls._known())
+        if len(value) != 1:
+            raise FieldError(f"expected one kind, found {join_words(value, 'and') or 'none'}", cls._known())
+        ((kind, options),) = value.items()
+        cls._check_kind(kind, (kind,))
+        cls._check_options(kind, options)
+        return {kind: {} if options is None else options}
+
+    @classmethod
+    def _check_kind(cls, kind: str, path: tuple[str, ...]) -> None:
+        if kind not in cls.model_fields:
+            raise FieldError(f"unknown kind {kind!r}", did_you_mean(kind, cls.model_fields) or cls._known(), path)
+
+    @classmethod
+    def _check_options(cls, kind: str, options: object) -> None:
+        if options is None and kind in cls.needs_options:
+            raise FieldError(f"{kind!r} needs options", f"write {{{kind}: ...}}")
+
+    @classmethod
+    def _known(cls) -> str:
+        return f"there are {join_words(cls.model_fields, 'and')}"
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema of a bare word or of a mapping with one key."""
+        mapping = handler.resolve_ref_schema(handler(core))
+        words = [kind for kind in cls.model_fields if kind not in cls.needs_options]
+        one_key = {**mapping, "minProperties": 1, "maxProperties": 1}
+        return {"anyOf": [{"enum": words}, one_key], "description": mapping["description"]}
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind that was chosen."""
+        return next(iter(self.model_fields_set))
+
+
+class NoOptions(Entry):
+    """Options of a kind that has none."""
+
+
+class SpreadOptions(Entry):
+    """Options of random values."""
+
+    scale: Annotated[Number, Field(gt=0)] = Field(
+        default=1.0, description="Standard deviation of normal values, largest magnitude of uniform ones"
+    )
+
+
+class InitEntry(OneKind):
+    """Where the values of a tensor come from."""
+
+    needs_options: ClassVar[tuple[str, ...]] = ("file",)
+
+    normal: SpreadOptions | None = Field(default=None, description="Normal distribution around zero")
+    uniform: SpreadOptions | None = Field(default=None, description="Uniform distribution around zero")
+    zeros: NoOptions | None = Field(default=None, description="All zeros")
+    ones: NoOptions | None = Field(default=None, description="All ones")
+    file: str | None = Field(
+        default=None, description="An .npy file, or an .npz file with an array named like the tensor", min_length=1
+    )
+
+
+class NOfMOptions(Entry):
+    """Options of the n:m pattern."""
+
+    n: Annotated[Count, Field(ge=1)] = Field(description="Blocks kept in every group")
+    m: Annotated[Count, Field(ge=1)] = Field(description="Consecutive blocks of a row that make a group")
+
+
+Ratio: TypeAlias = Annotated[Number, Field(ge=1)]
+"""How many times denser one end is than the other."""
+
+
+class ImbalanceEntry(Entry):
+    """Unequal density of rows and columns."""
+
+    rows: Ratio = Field(default=1.0, description="Density of the last row over that of the first")
+    cols: Ratio = Field(default=1.0, description="Density of the last column over that of the first")
+
+
+class ImbalanceOptions(Entry):
+    """Options of patterns whose density may vary over the matrix."""
+
+    imbalance: Ratio | ImbalanceEntry = Field(
+        default=1.0, description="Density of the last over that of the first, one number for rows and columns or two"
+    )
+
+
+class ShuffledOptions(Entry):
+    """Options of the pattern of the published benchmark."""
+
+    engine_seed: Annotated[Count, Field(ge=0)] = Field(default=123, description="Seed of its random engine")
+
+
+class PatternEntry(OneKind):
+    """Which elements of a sparse tensor are kept."""
+
+    needs_options: ClassVar[tuple[str, ...]] = ("n_m", "file")
+
+    random: ImbalanceOptions | None = Field(default=None, description="Blocks chosen at random")
+    banded: NoOptions | None = Field(default=None, description="A band around the diagonal")
+    block_diagonal: NoOptions | None = Field(default=None, description="Dense squares along the diagonal")
+    magnitude: ImbalanceOptions | None = Field(
+        default=None, description="The blocks of largest magnitude of random values"
+    )
+    shuffled: ShuffledOptions | None = Field(default=None, description="The random blocks of the published benchmark")
+    n_m: NOfMOptions | None = Field(default=None, description="n of every m consecutive blocks of a row, such as 2:4")
+    file: str | None = Field(
+        default=None, description="A Matrix Market .mtx (also .gz, .bz2) or SciPy .npz file", min_length=1
+    )
+
+    def options(self) -> dict[str, object]:
+        """Return the options of the kind, in plain values."""
+        chosen = getattr(self, self.kind)
+        return chosen.model_dump() if isinstance(chosen, Entry) else {self.kind: chosen}
+
+
+class SparsityEntry(Entry):
+    """How a tensor is sparse."""
+
+    density: Density | None = Field(
+        default=None, description="Fraction of blocks kept, above 0 and at most 1; a number or a fraction like 1/16"
+    )
+    block_size: Annotated[Count, Field(ge=1)] = Field(
+        default=1, description="Edge of the square blocks, in elements; divides rows and columns"
+    )
+    mode: Literal["static", "dynamic"] = Field(
+        default="static",
+        description="static: pattern known at compile time; dynamic: only the number of non-zeros is fixed",
+    )
+    pattern: PatternEntry = Field(
+        default_factory=lambda: PatternEntry(random=ImbalanceOptions()), description="Which blocks are kept"
+    )
+
+
+class TensorEntry(Entry):
+    """An input of the computation: a weight or a batch of data."""
+
+    shape: Annotated[tuple[Extent, ...], Field(min_length=1, max_length=8)] = Field(
+        description="Extent of each dimension, in elements, such as [4096, 1024]"
+    )
+    dtype: Format | None = Field(default=None, description="Number format; that of the file by default")
+    init: InitEntry = Field(
+        default_factory=lambda: InitEntry(normal=SpreadOptions()), description="Where the values come from"
+    )
+    sparsity: SparsityEntry | None = Field(default=None, description="How the tensor is sparse; dense by default")
+
+
+class OpEntry(Entry):
+    """One operator application. Its attributes stand beside these keys; each operator has its own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    op: str = Field(description="Operator")
+    inputs: tuple[str, ...] = Field(description="Names of the operands, in the operator's order")
+    output: Name = Field(description="Name of the result")
+    name: Name | None = Field(default=None, description="Name in reports; that of the result by default")
+
+
+class CompileEntry(Entry):
+    """What the compiler may do."""
+
+    available_memory_proportion: Annotated[Number, Field(gt=0, le=1)] = Field(
+        default=0.6, description="Share of a tile's SRAM that the temporary data of one operator may take"
+    )

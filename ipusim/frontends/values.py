@@ -1,0 +1,127 @@
+"""Values of input tensors, the same on every machine for the same seed and tensor name.
+
+Only the raw 64-bit stream of PCG64 is used, which numpy guarantees for all versions, and only arithmetic that IEEE 754
+rounds in one way. ``Generator.standard_normal`` offers neither: its algorithm may change between versions of numpy, and
+its tails go through the ``log`` of the C library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from math import prod
+from pathlib import Path
+from statistics import NormalDist
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.errors import BadInputError, Problem
+from ipusim.formats import round_to_format
+from ipusim.frontends.array_files import F32Array, read_array
+from ipusim.ir.tensor import Init, Tensor
+
+_CHUNK = 1 << 16
+_SLICE_BITS = 12
+_INSIDE_BITS = 32 - _SLICE_BITS
+_LARGEST_QUANTILE = 1.0 - 2.0**-15
+_KNOT_GRID = 2.0**20
+
+LARGEST_NORMAL = 4.01
+"""No value of ``normal`` lies further from zero than this many standard deviations."""
+
+
+def tensor_values(tensor: Tensor, seed: int) -> F32Array:
+    """Return the values of an input tensor, zeros of a sparsity pattern not yet applied.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        With an `init`.
+    seed : int
+        Seed of the workload, at least 0.
+
+    Returns
+    -------
+    float32 array of the tensor's shape, C-contiguous, every value on the grid of the tensor's number format.
+
+    Raises
+    ------
+    BadInputError
+        A file of values is unreadable, has the wrong shape, or holds numbers that the format cannot hold.
+    """
+    init = tensor.init or Init()
+    if init.kind == "file":
+        return _file_values(tensor, Path(init.file))
+    if init.kind in ("zeros", "ones"):
+        return np.full(tensor.shape, float(init.kind == "ones"), dtype=np.float32)
+    fill = _normal if init.kind == "normal" else _uniform
+    values = np.empty(prod(tensor.shape), dtype=np.float32)
+    start = 0
+    for words in _words(seed, tensor.name, len(values)):
+        chunk = fill(words)
+        chunk *= np.float32(init.scale)
+        values[start : start + len(words)] = round_to_format(chunk, tensor.dtype)
+        start += len(words)
+    return values.reshape(tensor.shape)
+
+
+def _words(seed: int, name: str, count: int) -> Iterator[NDArray[np.uint32]]:
+    """Yield `count` random 32-bit words in chunks; the stream depends on the seed and the tensor's name only."""
+    generator = np.random.PCG64(np.random.SeedSequence([seed, crc32(name.encode())]))
+    for start in range(0, count, _CHUNK):
+        n_words = min(_CHUNK, count - start)
+        raw = np.asarray(generator.random_raw((n_words + 1) // 2), dtype="<u8")
+        yield raw.view("<u4")[:n_words]
+
+
+def _uniform(words: NDArray[np.uint32]) -> F32Array:
+    """Return values in [-1, 1) on a grid of 2**-23, exactly."""
+    values = (words >> np.uint32(8)).astype(np.float32)
+    values *= np.float32(2.0**-23)
+    values -= np.float32(1.0)
+    return values
+
+
+def _normal(words: NDArray[np.uint32]) -> F32Array:
+    """Return values of a normal distribution of mean 0 and standard deviation 1.
+
+    The distribution is cut into 4,096 slices of equal probability; a word picks a slice with its high bits and a place
+    inside it with its low bits, so that the density is flat within a slice. Standard deviation 1.00004, kurtosis 3.00.
+    """
+    knots, widths = _slices()
+    which = (words >> np.uint32(_INSIDE_BITS)).astype(np.intp)
+    values = (words & np.uint32((1 << _INSIDE_BITS) - 1)).astype(np.float32)
+    values += np.float32(0.5)
+    values *= np.float32(2.0**-_INSIDE_BITS)
+    values *= widths[which]
+    values += knots[which]
+    return values
+
+
+@cache
+def _slices() -> tuple[F32Array, F32Array]:
+    """Return the 4,097 bounds of the slices, and the 4,096 widths, as float32.
+
+    Bounds are rounded to 2**-20, which swallows what the logarithms of two machines may differ by.
+    """
+    quantile = NormalDist().inv_cdf
+    count = 1 << _SLICE_BITS
+    upper = [quantile(0.5 + i / count) for i in range(1, count // 2)] + [quantile(_LARGEST_QUANTILE)]
+    bounds = np.array([-x for x in reversed(upper)] + [0.0] + upper)
+    knots = (np.rint(bounds * _KNOT_GRID) / _KNOT_GRID).astype(np.float32)
+    return knots, np.diff(knots)
+
+
+def _file_values(tensor: Tensor, path: Path) -> F32Array:
+    try:
+        values = read_array(path, tensor.name)
+        if values.shape != tensor.shape:
+            raise ValueError(f"has shape {list(values.shape)}, but {tensor.name} is {list(tensor.shape)}")
+        values = round_to_format(values, tensor.dtype)
+        if not np.isfinite(values).all():
+            raise ValueError(f"holds values beyond the range of {tensor.dtype}")
+    except ValueError as error:
+        raise BadInputError([Problem(str(path), 0, 0, tensor.name, str(error))]) from None
+    return values
