@@ -1,1 +1,1 @@
-"""The chip model."""
+"""The chip model: hardware constants with units, sources and confidence."""

@@ -62,11 +62,18 @@ def find_file(kind: Kind, source: str | Path, folder: Path | None = None) -> Pat
     Raises
     ------
     BadInputError
-        When `source` is neither a packaged name nor an existing file, and looks like a name rather than a path.
+        When `source` is neither a packaged name nor an existing file. A missing path that resembles no packaged name
+        is returned, for ``load_document`` to report.
     """
     text = os.fspath(source)
     if isinstance(source, str) and text in packaged_names(kind):
         return packaged_file(kind, text)
     path = (folder or Path()) / text
-    looks_like_path = isinstance(source, Path) or path.suffix != "" or os.sep in text
-    return path if looks_like_path or path.exists() else packaged_file(kind, text)
+    if path.exists():
+        return path
+    if path.suffix == "" and os.sep not in text and isinstance(source, str):
+        return packaged_file(kind, text)
+    if path.stem in packaged_names(kind):
+        hint = f"the packaged {_NOUNS[kind]} is called {path.stem!r}"
+        raise BadInputError([Problem(str(path), 0, 0, "", "no such file", hint)])
+    return path

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field
 
 from ipusim.files.wording import FieldError, describe, join_words
 
@@ -157,47 +156,29 @@ def _unit_problem(unit: str, units: dict[str, int], kind: str, others: dict[str,
     return f"unknown unit {unit!r}", f"units of {kind}: {join_words(units)}"
 
 
-def _typed(parse: Callable[[object], Any], schema: dict[str, Any]) -> tuple[BeforeValidator, WithJsonSchema]:
-    return BeforeValidator(parse), WithJsonSchema(schema)
-
-
-def _number_or_text(pattern: str, description: str, **limits: float) -> dict[str, Any]:
-    return {
-        "anyOf": [{"type": "number", **limits}, {"type": "string", "pattern": pattern}],
-        "description": description,
-    }
-
-
 def _unit_pattern(units: dict[str, int]) -> str:
     return rf"^\s*\+?({_NUMBER})\s*({'|'.join(units)})\s*$".replace("(?:", "(")
 
 
-Number: TypeAlias = Annotated[float, *_typed(parse_number, {"type": "number"})]
+_NotNegative: TypeAlias = Annotated[float, Field(ge=0)]
+_FractionText: TypeAlias = Annotated[str, Field(pattern=r"^\s*[0-9]{1,18}\s*/\s*[0-9]{1,18}\s*$")]
+_BytesText: TypeAlias = Annotated[str, Field(pattern=_unit_pattern(BYTE_UNITS))]
+_HertzText: TypeAlias = Annotated[str, Field(pattern=_unit_pattern(HERTZ_UNITS))]
+_InUnitInterval: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+
+Number: TypeAlias = Annotated[float, BeforeValidator(parse_number)]
 """A finite number; unlike Pydantic's float, no text and no boolean."""
 
-Count: TypeAlias = Annotated[int, *_typed(parse_count, {"type": "integer"})]
+Count: TypeAlias = Annotated[int, BeforeValidator(parse_count)]
 """A whole number; unlike Pydantic's int, no text and no boolean."""
 
 Density: TypeAlias = Annotated[
-    float,
-    *_typed(
-        parse_density,
-        _number_or_text(
-            r"^\s*[0-9]{1,18}\s*/\s*[0-9]{1,18}\s*$",
-            "fraction that is kept: 0.25 or 1/4",
-            exclusiveMinimum=0,
-            maximum=1,
-        ),
-    ),
+    float, BeforeValidator(parse_density, json_schema_input_type=_InUnitInterval | _FractionText)
 ]
 """A fraction in (0, 1]: a number or a text such as ``1/16``."""
 
-Bytes: TypeAlias = Annotated[
-    int, *_typed(parse_bytes, _number_or_text(_unit_pattern(BYTE_UNITS), "bytes: 638976 or 624 KiB", minimum=0))
-]
+Bytes: TypeAlias = Annotated[int, BeforeValidator(parse_bytes, json_schema_input_type=_NotNegative | _BytesText)]
 """A number of bytes: a whole number or a text such as ``624 KiB``."""
 
-Hertz: TypeAlias = Annotated[
-    float, *_typed(parse_hertz, _number_or_text(_unit_pattern(HERTZ_UNITS), "hertz: 1.85e9 or 1.85 GHz", minimum=0))
-]
+Hertz: TypeAlias = Annotated[float, BeforeValidator(parse_hertz, json_schema_input_type=_NotNegative | _HertzText)]
 """A frequency in hertz: a number or a text such as ``1.85 GHz``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,8 +14,13 @@ from ipusim.files.wording import FieldError, FieldsError, Path, describe, did_yo
 
 M = TypeVar("M", bound=BaseModel)
 
+MISSING = "is missing"
+"""Message of a required key that is not there."""
 
-def validate(document: Document, model: type[M], context: Mapping[str, Any] | None = None) -> M:
+
+def validate(
+    document: Document, model: type[M], context: Mapping[str, Any] | None = None, other_keys: Sequence[str] = ()
+) -> M:
     """Return `document` as an instance of `model`.
 
     Parameters
@@ -27,6 +32,8 @@ def validate(document: Document, model: type[M], context: Mapping[str, Any] | No
         value they judge, or several at once as ``FieldsError``.
     context : Mapping, optional
         Passed to the validators.
+    other_keys : sequence of str
+        Keys of the document that were taken out before, but may be suggested for an unknown one.
 
     Raises
     ------
@@ -37,7 +44,7 @@ def validate(document: Document, model: type[M], context: Mapping[str, Any] | No
         return model.model_validate(document.data, context=dict(context or {}))
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = dict.fromkeys(_problems(document, model, details))
+    problems = dict.fromkeys(_problems(document, model, details, other_keys))
     raise BadInputError(sorted(problems, key=lambda problem: _place(problem, document.name)))
 
 
@@ -45,13 +52,18 @@ def _place(problem: Problem, name: str) -> tuple[bool, str, int, int]:
     return problem.file != name, problem.file, problem.line, problem.column
 
 
-def _problems(document: Document, model: type[BaseModel], details: list[Any]) -> list[Problem]:
+def _problems(
+    document: Document, model: type[BaseModel], details: list[Any], other_keys: Sequence[str]
+) -> list[Problem]:
     problems: list[Problem] = []
     unions: dict[Path, dict[str, list[tuple[Path, Any]]]] = {}
     for detail in details:
         path, union, branch = _walk(document.data, detail)
         if branch:
             unions.setdefault(union, {}).setdefault(branch, []).append((path, detail))
+        elif detail["type"] == "extra_forbidden" and len(path) == 1:
+            hint = did_you_mean(str(path[0]), [*_known_keys(model, path), *other_keys])
+            problems.append(document.problem(path, "unknown key", hint, at_key=True))
         else:
             problems.extend(_translate(document, model, path, detail))
     for union, branches in unions.items():
@@ -105,7 +117,7 @@ def _union_problems(
 def _translate(document: Document, model: type[BaseModel], path: Path, detail: Any) -> list[Problem]:
     kind = detail["type"]
     if kind == "missing":
-        return [document.problem(path, "is missing")]
+        return [document.problem(path, MISSING)]
     if kind == "extra_forbidden":
         hint = did_you_mean(str(path[-1]), _known_keys(model, path))
         return [document.problem(path, "unknown key", hint, at_key=True)]

@@ -1,0 +1,83 @@
+"""Rules that tie several constants of a chip together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ipusim.chip.amp import STORAGE_FORMATS, element_bytes
+from ipusim.chip.model import Chip
+from ipusim.files.wording import Path, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Constants that cannot go together.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+        The constants, the one most likely to blame first.
+    message : str
+        What is wrong; true wherever it is shown.
+    hint : str
+        A suggestion, or empty.
+    """
+
+    paths: tuple[Path, ...]
+    message: str
+    hint: str = ""
+
+
+def check_chip(chip: Chip) -> tuple[Conflict, ...]:
+    """Return everything about `chip` that cannot be built."""
+    return (*_check_multiples(chip), *_check_bounds(chip), *_check_amp(chip), *_check_energy(chip))
+
+
+def _check_multiples(chip: Chip) -> Iterator[Conflict]:
+    for name, divisor in (
+        ("tile_sram_bytes", "sram_element_bytes"),
+        ("interleaved_sram_bytes", "sram_element_bytes"),
+        ("interleaved_load_bytes", "data_path_bytes"),
+        ("n_tiles", "tiles_per_exchange_bus"),
+    ):
+        value, unit = getattr(chip, name), getattr(chip, divisor)
+        if value % unit:
+            yield Conflict(((name,), (divisor,)), f"{name} ({value}) must be a multiple of {divisor} ({unit})")
+
+
+def _check_bounds(chip: Chip) -> Iterator[Conflict]:
+    for name, bound in (
+        ("interleaved_sram_bytes", "tile_sram_bytes"),
+        ("amp_load_bytes_per_cycle", "interleaved_load_bytes"),
+    ):
+        value, most = getattr(chip, name), getattr(chip, bound)
+        if value > most:
+            yield Conflict(((name,), (bound,)), f"{name} ({value}) must be at most {bound} ({most})")
+    if chip.exchange_bus_sharing and chip.tiles_per_exchange_bus == 1:
+        paths: tuple[Path, ...] = (("exchange_bus_sharing",), ("tiles_per_exchange_bus",))
+        yield Conflict(paths, "exchange_bus_sharing needs tiles_per_exchange_bus of at least 2, found 1")
+
+
+def _check_amp(chip: Chip) -> Iterator[Conflict]:
+    rows: dict[tuple[str, str, int], int] = {}
+    for index, mode in enumerate(chip.amp_modes):
+        first = rows.setdefault((mode.inputs, mode.partials, mode.units), index)
+        if first != index:
+            paths: tuple[Path, ...] = (("amp_modes", index), ("amp_modes", first))
+            yield Conflict(paths, f"rows {first} and {index} of amp_modes have the same inputs, partials and units")
+        weight_bytes = mode.in_channels * element_bytes(mode.inputs)
+        if weight_bytes > chip.amp_weight_bytes_per_unit:
+            message = (
+                f"{mode.in_channels} weights of {mode.inputs} take {weight_bytes} bytes, "
+                f"but a unit holds amp_weight_bytes_per_unit ({chip.amp_weight_bytes_per_unit})"
+            )
+            yield Conflict((("amp_modes", index, "in_channels"), ("amp_weight_bytes_per_unit",)), message)
+
+
+def _check_energy(chip: Chip) -> Iterator[Conflict]:
+    for key in chip.energy_per_flop_j:
+        for part in key.split("/", 1):
+            if part not in STORAGE_FORMATS:
+                hint = did_you_mean(part, STORAGE_FORMATS) or "write float16, or float16/float32 for inputs/partials"
+                yield Conflict((("energy_per_flop_j", key),), f"unknown number format {part!r}", hint)
