@@ -1,1 +1,1 @@
-"""One file per artefact that a person reads."""
+"""Results for people and programs: pure functions from a result, a chip or a graph to text."""

@@ -1,0 +1,36 @@
+"""A line on stderr that says what long work is doing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_PATIENCE_S = 0.5
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[str], None] | None]:
+    """Yield a function that shows a message on the terminal, or None where stderr is no terminal.
+
+    Nothing is shown in the first half second, so that short work stays silent; the line is wiped at the end.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    start, shown = time.monotonic(), False
+
+    def show(message: str) -> None:
+        nonlocal shown
+        if time.monotonic() - start >= _PATIENCE_S:
+            sys.stderr.write(f"\r\x1b[K{message}")
+            sys.stderr.flush()
+            shown = True
+
+    try:
+        yield show
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

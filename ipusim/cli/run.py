@@ -1,0 +1,72 @@
+"""``ipusim run``."""
+
+from __future__ import annotations
+
+from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption, ThreadsOption
+from ipusim.cli.output import emit, layout, wants_json
+from ipusim.cli.progress import progress_line
+from ipusim.errors import BadInputError, Problem
+
+
+def command(
+    workload: str,
+    /,
+    *,
+    chip: ChipOption = None,
+    settings: SetOption = (),
+    no_execute: bool = False,
+    verify: bool = False,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+) -> int:
+    """Compile, time, execute and check one workload.
+
+    Shows what ran on what, cycles, rate, where the cycles and the memory went, and the numerical check.
+    The exit code is 1 when the workload does not fit the chip or the check fails.
+
+    Example: ipusim run workloads/quickstart.yaml --chip gc200 --set n_tiles=64 --no-execute
+
+    Parameters
+    ----------
+    workload
+        A workload file or the name of a packaged workload.
+    no_execute
+        Only count cycles and bytes; compute no values.
+    verify
+        Check while executing that every vertex reads only what its tile holds.
+    """
+    _check(no_execute, verify, threads)
+    from ipusim.pipeline import simulate
+
+    with progress_line() as progress:
+        run = simulate(
+            workload,
+            chip=chip,
+            execute=not no_execute,
+            settings=settings,
+            verify=verify,
+            threads=threads,
+            progress=progress,
+        )
+    result = run.to_dict()
+    if wants_json(as_json, output):
+        from ipusim.report.json import render_json
+
+        emit(render_json(result), output)
+    else:
+        from ipusim.report.terminal import render_run
+
+        emit(render_run(result, *layout(output)), output)
+    check = result["check"]
+    return int(bool(result["infeasible"]) or (check["executed"] and not check["passed"]))
+
+
+def _check(no_execute: bool, verify: bool, threads: int | None) -> None:
+    problems = []
+    if no_execute and verify:
+        problems.append(Problem("--verify", 0, 0, "", "needs the execution that --no-execute leaves out"))
+    if threads is not None and threads < 1:
+        problems.append(Problem("--threads", 0, 0, "", f"must be at least 1, not {threads}"))
+    if problems:
+        raise BadInputError(problems)

@@ -1,0 +1,66 @@
+"""A chip as plain data: every constant with its unit and origin, and the peaks that follow from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipusim.chip.fields import constant_fields, field_description, field_units
+from ipusim.chip.model import Chip
+from ipusim.chip.provenance import Provenance, find_provenance
+
+
+def chip_document(chip: Chip) -> dict[str, Any]:
+    """Return everything that is known of `chip`.
+
+    Returns
+    -------
+    dict
+        ``name``, ``description``; ``derived``: see :func:`derived_peaks`; ``constants``: field to ``value`` (None
+        where nothing is known), ``unit``, ``meaning``, ``confidence``, ``source``, ``note``, and ``parts``: what of a
+        table has an origin of its own, by its dotted path inside the field.
+    """
+    plain = chip.model_dump(mode="json")
+    units = field_units()
+    constants = {}
+    for name in constant_fields():
+        parts = {path: entry for path, entry in chip.provenance.items() if path.startswith(f"{name}.")}
+        constants[name] = {
+            "value": plain[name],
+            "unit": units[name],
+            "meaning": field_description(name),
+            **_origin(find_provenance(chip.provenance, name)),
+            "parts": {path.removeprefix(f"{name}."): _origin(entry) for path, entry in parts.items()},
+        }
+    return {
+        "name": chip.name,
+        "description": chip.description,
+        "derived": derived_peaks(chip),
+        "constants": constants,
+    }
+
+
+def _origin(entry: Provenance | None) -> dict[str, str | None]:
+    if entry is None:
+        return {"confidence": None, "source": None, "note": ""}
+    return {"confidence": entry.confidence, "source": entry.source, "note": entry.note}
+
+
+def derived_peaks(chip: Chip) -> dict[str, Any]:
+    """Return what follows from the constants of `chip`.
+
+    Returns
+    -------
+    dict
+        ``peak_flops``: ``inputs/partials`` to FLOP/s, fastest first; ``total_sram_bytes``; ``exchange_bytes_per_s``
+        and ``sram_read_bytes_per_s`` of all tiles together; ``links_bytes_per_s`` of all links, one direction, before
+        efficiency.
+    """
+    pairs = {(mode.inputs, mode.partials) for mode in chip.amp_modes}
+    peaks = sorted(((chip.peak_flops(*pair), "/".join(pair)) for pair in pairs), key=lambda item: (-item[0], item[1]))
+    return {
+        "peak_flops": {pair: peak for peak, pair in peaks},
+        "total_sram_bytes": chip.total_sram_bytes,
+        "sram_read_bytes_per_s": chip.sram_read_bytes_per_s,
+        "exchange_bytes_per_s": chip.exchange_bytes_per_s,
+        "links_bytes_per_s": chip.n_links * chip.link_bytes_per_s,
+    }

@@ -1,0 +1,62 @@
+"""The table of operators in a terminal report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from ipusim.report.canvas import HEADING, QUIET, columns, heading, indented
+from ipusim.report.numbers import format_bytes, format_count, format_percent, format_scaled
+from ipusim.report.plans import plan_line
+
+_SHOWN = 12
+_TERMS = 4
+
+
+def operator_parts(result: Mapping[str, Any]) -> list[RenderableType]:
+    """Return the table of operators: cycles, share, rate and traffic of each, its plan and its largest terms.
+
+    Of many operators only the twelve that cost most are shown, in program order, and what the others cost together.
+    """
+    ops = result["ops"]
+    total = result["cycles"] or 1
+    hz = total / result["seconds"] if result["seconds"] else 0.0
+    shown = sorted(sorted(range(len(ops)), key=lambda index: -ops[index]["cycles"])[:_SHOWN])
+    parts = [heading("Operators"), indented(_figures([ops[index] for index in shown], total, hz))]
+    details = [line for index in shown for line in _details(ops[index])]
+    if len(ops) > _SHOWN:
+        rest = sum(op["cycles"] for op in ops) - sum(ops[index]["cycles"] for index in shown)
+        details.append(Text(f"{len(ops) - _SHOWN} further operators: {format_percent(rest / total)} of the cycles"))
+    return [*parts, *(indented(line) for line in details)]
+
+
+def _figures(ops: list[Mapping[str, Any]], total: int, hz: float) -> RenderableType:
+    table = columns("left", "left", "right", "right", "right", "right", "right")
+    labels = ("name", "op", "cycles", "share", "rate", "exchanged", "idle")
+    table.add_row(*(Text(label, HEADING) for label in labels))
+    for op in ops:
+        rate = op["flops"] / op["cycles"] * hz if op["cycles"] and op["flops"] else None
+        table.add_row(
+            op["name"],
+            op["op"],
+            format_count(op["cycles"]),
+            format_percent(op["cycles"] / total),
+            format_scaled(rate, "FLOP/s"),
+            format_bytes(op["bytes_exchanged"]),
+            format_percent(op.get("imbalance")),
+        )
+    return table
+
+
+def _details(op: Mapping[str, Any]) -> list[Text]:
+    lines = []
+    if op.get("plan"):
+        lines.append(Text.assemble((f"{op['name']}: ", HEADING), "plan ", (plan_line(op["plan"]), QUIET)))
+    terms = sorted((op.get("terms") or {}).items(), key=lambda item: -item[1])
+    if terms and op["cycles"]:
+        largest = ", ".join(f"{name} {format_percent(cycles / op['cycles'])}" for name, cycles in terms[:_TERMS])
+        lines.append(Text.assemble((f"{op['name']}: ", HEADING), "cycles ", (largest, QUIET)))
+    return lines

@@ -1,0 +1,155 @@
+"""A result for a person at a terminal: what ran, how fast, where the cycles and the bytes went, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from ipusim.report.canvas import BAD, GOOD, QUIET, bar, bullets, columns, draw, heading, indented
+from ipusim.report.numbers import (
+    format_bytes,
+    format_count,
+    format_error,
+    format_percent,
+    format_scaled,
+    format_seconds,
+)
+from ipusim.report.operators import operator_parts
+
+Result = Mapping[str, Any]
+
+_PHASE_STYLE = {"compute": "green", "exchange": "yellow", "sync": "magenta"}
+_BAR = 32
+
+
+def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
+    """Return the report of one run.
+
+    Parameters
+    ----------
+    result : Mapping
+        The result document (``Run.to_dict()``).
+    width : int
+        Columns of the terminal.
+    colour : bool
+        Whether to use colours and styles.
+    """
+    parts = [_title(result)]
+    if result.get("infeasible"):
+        parts += _infeasible(result["infeasible"])
+    else:
+        parts += [*_figures(result), *_phases(result), *operator_parts(result), *_memory(result)]
+        parts += [*_check(result), *_insights(result)]
+    return draw([*parts, *_limits(result)], width, colour)
+
+
+def _title(result: Result) -> RenderableType:
+    tiles = result.get("tiles_used")
+    notes = [f"{format_count(tiles)} tiles used"] if tiles is not None else []
+    notes.append(f"seed {result['seed']}")
+    return Text.assemble((f"{result['workload']} on {result['chip']}", "bold cyan"), (f"  {', '.join(notes)}", QUIET))
+
+
+def _figures(result: Result) -> list[RenderableType]:
+    table = columns("left", "right", "left")
+    table.add_row("cycles", format_count(result["cycles"]), f"in {format_count(result['supersteps'])} supersteps")
+    table.add_row("time", format_seconds(result["seconds"]), "")
+    peak = f"{format_percent(result['fraction_of_peak'])} of the peak of {_rate(result['peak_tflops'])}"
+    table.add_row("rate", _rate(result["tflops"]), peak)
+    if result.get("energy_j") is not None:
+        table.add_row("energy", format_scaled(result["energy_j"], "J"), "")
+    return [indented(table)]
+
+
+def _rate(tflops: float | None) -> str:
+    return format_scaled(None if tflops is None else tflops * 1e12, "FLOP/s")
+
+
+def _phases(result: Result) -> list[RenderableType]:
+    table = columns("left", "left", "right", "right")
+    for phase, cycles in result["cycles_by_phase"].items():
+        share = cycles / result["cycles"] if result["cycles"] else 0.0
+        style = _PHASE_STYLE.get(phase, "blue")
+        table.add_row(phase, bar(share, _BAR, style), format_percent(share), format_count(cycles))
+    parts = [heading("Where the cycles go"), indented(table)]
+    idle = result.get("idle_fraction")
+    if idle is not None:
+        parts.append(indented(Text(f"The mean tile is idle for {format_percent(idle)} of the time.")))
+    return parts
+
+
+def _memory(result: Result) -> list[RenderableType]:
+    memory = result["memory"]
+    share = memory["max_tile_bytes"] / memory["tile_sram_bytes"]
+    where = f"tile {memory['worst_tile']}"
+    table = columns("left", "left", "right", "left")
+    size = f"{format_bytes(memory['max_tile_bytes'])} of {format_bytes(memory['tile_sram_bytes'])}"
+    table.add_row(where, bar(share, _BAR, "cyan"), format_percent(share), size)
+    categories = sorted(memory["by_category"].items(), key=lambda item: -item[1])
+    inside = ", ".join(f"{name} {format_bytes(size)}" for name, size in categories if size)
+    parts = [
+        heading("Memory of the fullest tile", f"{format_bytes(memory['total_bytes'])} on all tiles"),
+        indented(table),
+    ]
+    return [*parts, indented(Text(inside))] if inside else parts
+
+
+def _check(result: Result) -> list[RenderableType]:
+    check = result["check"]
+    if not check["executed"]:
+        return [heading("Check"), indented(Text("not executed: only cycles and memory were computed"))]
+    verdict = Text("passed", GOOD) if check["passed"] else Text("FAILED", BAD)
+    errors = [f"largest error {format_error(check['max_abs_error'])} absolute"]
+    errors.append(f"{format_error(check['max_rel_error'])} relative")
+    if check.get("tolerance") is not None:
+        errors.append(f"tolerance {format_error(check['tolerance'])}")
+    scope = check.get("checked_fraction")
+    reference = "against a float64 reference"
+    if scope is not None and scope < 1:
+        reference += f" on {format_percent(scope)} of the values"
+    return [heading("Check"), indented(Text.assemble(verdict, f" {reference}: {', '.join(errors)}"))]
+
+
+def _insights(result: Result) -> list[RenderableType]:
+    insights = sorted(result.get("insights") or (), key=lambda item: item["relative"])
+    if not insights:
+        return []
+    first, *others = insights
+    sentence = f"With {first['change']} it would take {_change(first['relative'])} cycles"
+    sentence += "".join(f"; with {item['change']}, {_change(item['relative'])}" for item in others)
+    return [heading("Insight"), indented(Text(f"{sentence}."))]
+
+
+def _change(relative: float) -> str:
+    if abs(relative) < 0.0005:
+        return "as many"
+    return f"{format_percent(abs(relative))} {'fewer' if relative < 0 else 'more'}"
+
+
+def _infeasible(infeasible: Mapping[str, Any]) -> list[RenderableType]:
+    table = columns("left", "right", "left")
+    tile = infeasible.get("tile")
+    table.add_row("demand", format_bytes(infeasible["demand_bytes"]), "" if tile is None else f"on tile {tile}")
+    table.add_row("capacity", format_bytes(infeasible["capacity_bytes"]), "")
+    ratio = infeasible["demand_bytes"] / infeasible["capacity_bytes"]
+    table.add_row("gap", format_bytes(infeasible["gap_bytes"]), f"{ratio:.3g} times what there is")
+    terms = columns("left", "right")
+    for name, size in sorted(infeasible["terms"].items(), key=lambda item: -item[1]):
+        terms.add_row(name, format_bytes(size))
+    parts = [Text(f"DOES NOT FIT: {infeasible['constraint']}", BAD), indented(table)]
+    parts += [heading("What takes the memory"), indented(terms)] if infeasible["terms"] else []
+    return (
+        [*parts, heading("What would make it fit"), *bullets(infeasible["levers"])] if infeasible["levers"] else parts
+    )
+
+
+def _limits(result: Result) -> list[RenderableType]:
+    missing = result.get("not_modelled") or ()
+    assumed = result.get("assumed_constants")
+    lines = [f"Not modelled: {'; '.join(missing)}."] if missing else []
+    if assumed is not None:
+        lines.append(f"The result rests on {assumed} assumed constants (ipusim chips show {result['chip']}).")
+    return [Text(""), *(Text(line, QUIET) for line in lines)] if lines else []

@@ -1,0 +1,114 @@
+import re
+
+import pytest
+
+from ipusim.report.terminal import render_run
+
+
+def test_says_what_ran_on_what_and_how_fast(result):
+    text = render_run(result)
+    assert text.startswith("quickstart on bow  1,440 tiles used, seed 0\n")
+    for part in ("66,304", "35.8 us", "240 TFLOP/s", "68.8 % of the peak of 349 TFLOP/s", "14 supersteps"):
+        assert part in text
+
+
+def test_phases_have_shares_that_add_up(result):
+    shares = re.findall(r"^  (?:compute|exchange|sync) .* ([\d.]+) %", render_run(result), re.MULTILINE)
+    assert [float(share) for share in shares] == [70.9, 27.5, 1.6]
+
+
+def test_operator_rows_plans_and_largest_terms(result):
+    text = render_run(result)
+    assert re.search(r"y +matmul +64,000 +96.5 % +248 TFLOP/s +118 MiB +10.0 %", text)
+    assert "y: plan dense, p_m 23, p_k 4, p_n 16, amp_1x1, grain 16x16\n" in text
+    assert "y: cycles amp 62.5 %, inputs 18.8 %, reduce 7.8 %, sync 1.4 %\n" in text
+
+
+def test_memory_names_the_fullest_tile_and_the_largest_category_first(result):
+    text = render_run(result)
+    assert re.search(r"tile 17 .* 66.0 % +412 KiB of 624 KiB", text)
+    assert "tensors 293 KiB, partials 97.7 KiB, code 21.4 KiB\n" in text
+    assert "host" not in text.split("Memory")[1].split("Check")[0]
+
+
+@pytest.mark.parametrize(("passed", "word"), [(True, "passed"), (False, "FAILED")])
+def test_check_with_tolerance(result, passed, word):
+    result["check"]["passed"] = passed
+    text = " ".join(render_run(result).split())
+    expected = (
+        f"Check {word} against a float64 reference: largest error 0.012 absolute, 0.00031 relative, tolerance 0.0078"
+    )
+    assert expected in text
+
+
+def test_check_says_how_much_was_checked(result):
+    result["check"]["checked_fraction"] = 0.25
+    assert "on 25.0 % of the values" in render_run(result)
+
+
+def test_not_executed_is_said(result):
+    result["check"] = {"executed": False, "passed": None, "max_abs_error": None, "max_rel_error": None}
+    assert "not executed" in render_run(result)
+
+
+def test_insight_is_a_sentence_with_the_greatest_gain_first(result):
+    text = " ".join(render_run(result).split())
+    assert (
+        "With exchange for free it would take 31.0 % fewer cycles; with twice the SRAM, 4.0 % fewer; "
+        "with twice the workers, as many." in text
+    )
+
+
+def test_limits_are_stated(result):
+    text = render_run(result)
+    assert "Not modelled: host transfers." in text
+    assert "rests on 7 assumed constants" in text
+
+
+def test_infeasible_shows_demand_capacity_gap_terms_and_levers(infeasible):
+    text = render_run(infeasible)
+    assert "DOES NOT FIT: tile memory" in text
+    assert re.search(r"demand +1.20 MiB +on tile 17", text)
+    assert re.search(r"capacity +624 KiB", text)
+    assert re.search(r"gap +605 KiB +1.97 times", text)
+    assert text.index("tensors   977 KiB") < text.index("partials  252 KiB")
+    assert "- a chip with at least 2,900 tiles\n" in text
+    assert "Operators" not in text
+
+
+@pytest.mark.parametrize("name", ["result", "infeasible"])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_keeps_to_the_width(name, width, request):
+    result = request.getfixturevalue(name)
+    assert max(map(len, render_run(result, width).splitlines())) <= width
+
+
+@pytest.mark.parametrize("name", ["result", "infeasible"])
+def test_colour_changes_no_word(name, request):
+    result = request.getfixturevalue(name)
+    plain, coloured = render_run(result), render_run(result, colour=True)
+    assert "\x1b" not in plain
+    assert "\x1b" in coloured
+    words = re.sub(r"\x1b\[[\d;]*m", "", coloured)
+    assert words.split() == plain.split()
+
+
+def test_many_operators_are_cut_to_the_largest_in_program_order(result):
+    op = result["ops"][1]
+    result["ops"] = [dict(op, name=f"op{index}", cycles=100 + index) for index in range(30)]
+    result["cycles"] = sum(each["cycles"] for each in result["ops"])
+    text = render_run(result)
+    shown = re.findall(r"^  (op\d+) +add", text, re.MULTILINE)
+    assert shown == [f"op{index}" for index in range(18, 30)]
+    assert "18 further operators: 56.9 % of the cycles" in text
+
+
+def test_the_optional_parts_may_be_missing(result):
+    for key in ("insights", "tiles_used", "idle_fraction", "not_modelled", "assumed_constants"):
+        del result[key]
+    for op in result["ops"]:
+        for key in ("terms", "imbalance"):
+            del op[key]
+    text = render_run(result)
+    assert "Insight" not in text
+    assert "66,304" in text
