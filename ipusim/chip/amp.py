@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ipusim.files.units import Count, Number
+from ipusim.files.wording import FieldError, did_you_mean
 
 StorageFormat: TypeAlias = Literal["float8", "float16", "bfloat16", "float32"]
 """Number formats as the hardware tells them apart; ``float8`` is every 8-bit float."""
 
 STORAGE_FORMATS: tuple[str, ...] = get_args(StorageFormat)
 _ELEMENT_BYTES = {"float8": 1, "float16": 2, "bfloat16": 2, "float32": 4}
+
+
+def _check_format_pair(key: str) -> str:
+    for part in key.split("/", 1):
+        if part not in STORAGE_FORMATS:
+            hint = did_you_mean(part, STORAGE_FORMATS) or "write float16, or float16/float32 for inputs/partials"
+            raise FieldError(f"unknown number format {part!r}", hint)
+    return key
+
+
+FormatPair: TypeAlias = Annotated[str, AfterValidator(_check_format_pair)]
+"""A storage format, or two as ``inputs/partials``."""
 
 
 class AmpMode(BaseModel):

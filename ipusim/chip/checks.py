@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ipusim.chip.amp import STORAGE_FORMATS, element_bytes
+from ipusim.chip.amp import element_bytes
 from ipusim.chip.model import Chip
-from ipusim.files.wording import Path, did_you_mean
+from ipusim.files.wording import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +20,15 @@ class Conflict:
         The constants, the one most likely to blame first.
     message : str
         What is wrong; true wherever it is shown.
-    hint : str
-        A suggestion, or empty.
     """
 
     paths: tuple[Path, ...]
     message: str
-    hint: str = ""
 
 
 def check_chip(chip: Chip) -> tuple[Conflict, ...]:
     """Return everything about `chip` that cannot be built."""
-    return (*_check_multiples(chip), *_check_bounds(chip), *_check_amp(chip), *_check_energy(chip))
+    return (*_check_multiples(chip), *_check_bounds(chip), *_check_amp(chip))
 
 
 def _check_multiples(chip: Chip) -> Iterator[Conflict]:
@@ -73,11 +70,3 @@ def _check_amp(chip: Chip) -> Iterator[Conflict]:
                 f"but a unit holds amp_weight_bytes_per_unit ({chip.amp_weight_bytes_per_unit})"
             )
             yield Conflict((("amp_modes", index, "in_channels"), ("amp_weight_bytes_per_unit",)), message)
-
-
-def _check_energy(chip: Chip) -> Iterator[Conflict]:
-    for key in chip.energy_per_flop_j:
-        for part in key.split("/", 1):
-            if part not in STORAGE_FORMATS:
-                hint = did_you_mean(part, STORAGE_FORMATS) or "write float16, or float16/float32 for inputs/partials"
-                yield Conflict((("energy_per_flop_j", key),), f"unknown number format {part!r}", hint)

@@ -18,7 +18,7 @@ from ipusim.errors import BadInputError, Problem
 from ipusim.files.document import Document, Mark, load_document
 from ipusim.files.overrides import inherit, override, parse_settings
 from ipusim.files.packaged import find_file, packaged_names
-from ipusim.files.validate import MISSING, validate
+from ipusim.files.validate import MISSING, in_order, validate
 from ipusim.files.wording import Path as Place
 
 
@@ -52,10 +52,11 @@ def load_chip(source: str | Path | Mapping[str, Any] | Chip, settings: Sequence[
         document, provenance = _apply(document, reader.provenance, settings, overrides)
         chip = validate(document, Chip, other_keys=("extends",))
     except BadInputError as error:
-        raise BadInputError([*reader.problems, *_summarise(document, error.problems)]) from None
+        others = [problem for problem in error.problems if problem.path not in reader.without_value]
+        raise BadInputError(in_order([*reader.problems, *_summarise(document, others)], document)) from None
     problems = [*reader.problems, *(_locate(document, conflict) for conflict in check_chip(chip))]
     if problems:
-        raise BadInputError(problems)
+        raise BadInputError(in_order(problems, document))
     return chip.with_provenance(with_units(provenance, field_units()))
 
 
@@ -110,7 +111,7 @@ def _base_path(document: Document, folder: Path, seen: tuple[str, ...]) -> Path:
     except BadInputError as error:
         raise BadInputError([_blame(document, problem) for problem in error.problems]) from None
     if os.path.realpath(path) in seen:
-        raise BadInputError([document.problem(("extends",), f"{name!r} is extended by itself in the end")])
+        raise BadInputError([document.problem(("extends",), f"{name!r} extends this chip in turn")])
     return path
 
 
@@ -137,7 +138,7 @@ def _locate(document: Document, conflict: Conflict) -> Problem:
     """Return `conflict` as a problem of a constant that the user gave, rather than of one in a base file."""
     ranked = [candidate for path in conflict.paths for candidate in _candidates(document, path)]
     _, place = min(ranked, key=lambda candidate: candidate[0])
-    return document.problem(place, conflict.message, conflict.hint)
+    return document.problem(place, conflict.message)
 
 
 def _candidates(document: Document, path: Place) -> list[tuple[int, Place]]:

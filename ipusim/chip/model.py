@@ -10,9 +10,9 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from ipusim.chip.amp import AmpMode, element_bytes, storage_format
+from ipusim.chip.amp import AmpMode, FormatPair, element_bytes, storage_format
 from ipusim.chip.provenance import Provenance
-from ipusim.files.units import Bytes, Count, Hertz, Number
+from ipusim.files.units import Bytes, Count, Flag, Hertz, Number
 
 MAX_TILES = 1_000_000
 NAMING_FIELDS = {"name", "description"}
@@ -67,7 +67,7 @@ class Chip(BaseModel):
 
     exchange_bytes_per_cycle: Count = _rate("payload that a tile can receive, and can send")
     tiles_per_exchange_bus: Count = _constant("neighbouring tiles on one exchange bus", "tiles", ge=1, le=MAX_TILES)
-    exchange_bus_sharing: bool = _constant("tiles of a bus that receive the same data receive it at twice the rate")
+    exchange_bus_sharing: Flag = _constant("tiles of a bus that receive the same data receive it at twice the rate")
     exchange_mux_cycles: Count = _cycles("from sync to the moment a receiver switches its mux")
     exchange_tail_cycles: Count = _cycles("arrival after the last word is sent, to a receiver in row 0")
     exchange_row_cycles: Count = _cycles("additional arrival per row of the receiver")
@@ -93,7 +93,7 @@ class Chip(BaseModel):
     dram_bytes_per_s: Number = _constant("between that memory and the tiles", "B/s", ge=0)
     host_bytes_per_s: Number = _constant("between the host and the chip", "B/s", ge=0)
 
-    energy_per_flop_j: dict[str, Joule] = _constant(
+    energy_per_flop_j: dict[FormatPair, Joule] = _constant(
         "AMP operation with its operands, by format (float16) or inputs/partials (float16/float32)",
         "J/FLOP",
         default_factory=dict,

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from ipusim.errors import Problem
 from ipusim.files.document import Document, Mark
+from ipusim.files.validate import MISSING
 from ipusim.files.wording import Path, describe, did_you_mean, dotted, join_words
 
 Confidence: TypeAlias = Literal["measured", "documented", "derived", "assumed"]
@@ -48,6 +49,8 @@ class ConstantReader:
     ----------
     problems : list of Problem
         What is wrong with the ``{value, source, ...}`` forms.
+    without_value : set of str
+        Dotted paths of the constants that have no value.
     provenance : dict
         Dotted path of each constant to its provenance, units left empty. A part of a table has an entry of its own
         where the file gives it one.
@@ -55,6 +58,7 @@ class ConstantReader:
 
     def __init__(self, document: Document) -> None:
         self.problems: list[Problem] = []
+        self.without_value: set[str] = set()
         self.provenance: dict[str, Provenance] = {}
         self._document = document
         self._marks: dict[Path, Mark] = {}
@@ -112,7 +116,8 @@ class ConstantReader:
             if key not in CONSTANT_KEYS:
                 self._report((*place, key), "unknown key", did_you_mean(key, CONSTANT_KEYS), at_key=True)
         if "value" not in constant:
-            self._report((*place, "value"), "is missing")
+            self._report((*place, "value"), MISSING)
+            self.without_value.add(dotted(path))
         for key in ("source", "confidence", "note"):
             if not isinstance(constant.get(key, ""), str):
                 self._report((*place, key), f"expected a text, found {describe(constant[key])}")

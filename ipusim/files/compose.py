@@ -96,7 +96,7 @@ class Composer:
             return self._expand(event, path)
         self._count(1, event, path)
         if event.tag is not None and event.tag != "!":
-            self._report(mark, path, f"the tag {event.tag} is not accepted", "write a plain value")
+            self._report(mark, path, f"the tag {_tag(event.tag)} is not accepted", "write a plain value")
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, path)
             self._anchor(event, _Anchor(value, 1, 0, False))
@@ -149,7 +149,7 @@ class Composer:
         text = str(event.value)
         self._anchor(event, _Anchor(text, 1, 0, False))
         if event.tag is not None and event.tag != "!":
-            self._report(event.start_mark, path, f"the tag {event.tag} is not accepted", "write a plain key")
+            self._report(event.start_mark, path, f"the tag {_tag(event.tag)} is not accepted", "write a plain key")
         if not event.implicit[0]:
             return text
         if text == "<<":
@@ -209,7 +209,9 @@ class Composer:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         if mark is None:
-            self._report(None, (), f"not valid YAML: {problem}")
+            offset = getattr(error, "position", 0)
+            line, column = _place(self._text, offset if isinstance(offset, int) else 0)
+            self.problems.append(Problem(self._file, line, column, "", f"not valid YAML: {problem}"))
             return
         if _character_at(self._text, mark.line, mark.column) == "\t":
             self._report(mark, (), "a tab cannot indent or separate YAML", "use spaces")
@@ -218,7 +220,8 @@ class Composer:
         start = getattr(error, "context_mark", None)
         where = f" {context}" if context else ""
         where += f" that starts in line {start.line + 1}" if context and start and start.line != mark.line else ""
-        hint = "a text with ': ' in it needs quotes" if "mapping values" in problem else ""
+        needs_quotes = "mapping values" in problem or "flow" in (context or "")
+        hint = "a text with ':', ',' or brackets in it needs quotes" if needs_quotes else ""
         self._report(mark, (), f"not valid YAML: {problem}{where}", hint)
 
 
@@ -227,6 +230,16 @@ def _plain_or_text(text: str) -> object:
         return parse_scalar(text)
     except FieldError:
         return 0
+
+
+def _place(text: str, offset: int) -> tuple[int, int]:
+    """Return the 1-based line and column of a byte offset into `text` as UTF-8."""
+    before = text.encode()[:offset].decode(errors="ignore")
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _tag(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
 
 
 def _character_at(text: str, line: int, column: int) -> str:

@@ -51,8 +51,9 @@ def check_int(number: int, text: str = "") -> int:
     """Return `number`, or raise FieldError when it is beyond 64 bits; `text` is how the user wrote it."""
     if abs(number) <= MAX_INT:
         return number
-    shown = f"of {len(text)} digits" if text else f"of {number.bit_length()} bits"
-    raise FieldError(f"the whole number {shown} is beyond 64 bits")
+    shown = text or (str(number) if number.bit_length() < 128 else f"one of {number.bit_length()} bits")
+    found = shown if len(shown) <= 40 else f"one of {len(shown)} digits"
+    raise FieldError(f"whole numbers go up to {MAX_INT}, found {found}")
 
 
 def check_float(number: float, text: str = "") -> float:

@@ -33,6 +33,7 @@ HERTZ_UNITS = {"Hz": 1, "kHz": 10**3, "MHz": 10**6, "GHz": 10**9}
 _NUMBER = r"[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?"
 _QUANTITY = re.compile(rf"\s*(?P<sign>[-+]?)(?P<number>{_NUMBER})\s*(?P<unit>[^\s0-9].*?)?\s*\Z")
 _FRACTION = re.compile(r"\s*([0-9]{1,18})\s*/\s*([0-9]{1,18})\s*\Z")
+_TAKES = {"bytes": "bytes", "frequency": "a frequency"}
 _AMBIGUOUS = {"KB": "KiB", "K": "KiB", "M": "MiB", "G": "GiB", "T": "TiB", "k": "kB"}
 
 
@@ -64,6 +65,19 @@ def parse_count(value: object) -> int:
     if not math.isfinite(value) or value != int(value):
         raise FieldError(f"expected a whole number, found {describe(value)}")
     return int(value)
+
+
+def parse_flag(value: object) -> bool:
+    """Return true or false; 0, 1, ``no`` and ``yes`` are neither in YAML 1.2.
+
+    Raises
+    ------
+    FieldError
+        When `value` is something else.
+    """
+    if isinstance(value, bool):
+        return value
+    raise FieldError(f"expected true or false, found {describe(value)}")
 
 
 def parse_density(value: object) -> float:
@@ -147,7 +161,7 @@ def _parse_quantity(text: str, units: dict[str, int], kind: str, others: dict[st
 
 def _unit_problem(unit: str, units: dict[str, int], kind: str, others: dict[str, int], other: str) -> tuple[str, str]:
     if unit in others:
-        return f"{unit} is a unit of {other}; this field takes {kind}", f"units of {kind}: {join_words(units)}"
+        return f"{unit} is a unit of {other}; this field takes {_TAKES[kind]}", f"units of {kind}: {join_words(units)}"
     if units is BYTE_UNITS and unit in _AMBIGUOUS:
         return f"unknown unit {unit!r}", f"did you mean {_AMBIGUOUS[unit]!r}?"
     for known in units:
@@ -171,6 +185,9 @@ Number: TypeAlias = Annotated[float, BeforeValidator(parse_number)]
 
 Count: TypeAlias = Annotated[int, BeforeValidator(parse_count)]
 """A whole number; unlike Pydantic's int, no text and no boolean."""
+
+Flag: TypeAlias = Annotated[bool, BeforeValidator(parse_flag)]
+"""True or false; unlike Pydantic's bool, no number and no text."""
 
 Density: TypeAlias = Annotated[
     float, BeforeValidator(parse_density, json_schema_input_type=_InUnitInterval | _FractionText)

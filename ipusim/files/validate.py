@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -44,12 +44,17 @@ def validate(
         return model.model_validate(document.data, context=dict(context or {}))
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = dict.fromkeys(_problems(document, model, details, other_keys))
-    raise BadInputError(sorted(problems, key=lambda problem: _place(problem, document.name)))
+    problems = _problems(document, model, details, other_keys)
+    raise BadInputError(in_order(problems, document))
 
 
-def _place(problem: Problem, name: str) -> tuple[bool, str, int, int]:
-    return problem.file != name, problem.file, problem.line, problem.column
+def in_order(problems: Iterable[Problem], document: Document) -> list[Problem]:
+    """Return `problems` without repetitions, those of the file of `document` first, each file from top to bottom."""
+
+    def place(problem: Problem) -> tuple[bool, str, int, int]:
+        return problem.file != document.name, problem.file, problem.line, problem.column
+
+    return sorted(dict.fromkeys(problems), key=place)
 
 
 def _problems(
@@ -116,6 +121,8 @@ def _union_problems(
 
 def _translate(document: Document, model: type[BaseModel], path: Path, detail: Any) -> list[Problem]:
     kind = detail["type"]
+    if kind == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+        return []  # Pydantic counts valid items only; the invalid ones have problems of their own
     if kind == "missing":
         return [document.problem(path, MISSING)]
     if kind == "extra_forbidden":
