@@ -1,0 +1,107 @@
+"""Rules that every program keeps; checked after lowering, whatever the program."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.codelets.registry import codelet
+from ipusim.errors import VerifierError
+from ipusim.ir.program import Home, Program, Superstep, Transfers, VertexSet
+from ipusim.ir.regions import Regions, volume
+
+
+def verify_program(program: Program) -> None:
+    """Check a program against the rules of the machine and of its own form.
+
+    Every tile exists; every array has the length that its table says; every vertex has the fields of its codelet;
+    every variable is declared; every home covers every element exactly once.
+
+    Raises
+    ------
+    VerifierError
+        Names the superstep or variable and the broken rule.
+    """
+    for variable in program.variables.values():
+        if variable.home is not None:
+            _check_home(program, variable.name, variable.home)
+    for step, count in program.supersteps():
+        if count < 1:
+            raise VerifierError(f"{step.name}: repeated {count} times")
+        _check_superstep(program, step)
+    for tensor, name in {**program.inputs, **program.outputs}.items():
+        if name not in program.variables:
+            raise VerifierError(f"tensor {tensor} stands for variable {name}, which is not declared")
+
+
+def _check_superstep(program: Program, step: Superstep) -> None:
+    if not step.compute and not step.exchange:
+        raise VerifierError(f"{step.name}: neither computes nor exchanges")
+    for vertices in step.compute:
+        _check_vertices(program, step.name, vertices)
+    for transfers in step.exchange:
+        _check_transfers(program, step.name, transfers)
+
+
+def _check_vertices(program: Program, where: str, vertices: VertexSet) -> None:
+    n = len(vertices.tile)
+    _check_tiles(program, f"{where}: {vertices.codelet}", vertices.tile)
+    kind = codelet(vertices.codelet)
+    missing = [name for name in kind.fields if name not in vertices.fields]
+    if missing:
+        raise VerifierError(f"{where}: {vertices.codelet} lacks the fields {', '.join(missing)}")
+    for name, values in vertices.fields.items():
+        if len(values) != n or (len(values) and int(values.min()) < 0):
+            raise VerifierError(f"{where}: field {name} of {vertices.codelet} is not one count for each vertex")
+    for operand in vertices.operands:
+        if operand.variable not in program.variables:
+            raise VerifierError(f"{where}: {vertices.codelet} uses {operand.variable}, which is not declared")
+        expected = int(operand.segments[-1]) if operand.segments is not None else n
+        _check_regions(f"{where}: {operand.variable}", operand.regions, expected)
+
+
+def _check_transfers(program: Program, where: str, transfers: Transfers) -> None:
+    if transfers.variable not in program.variables:
+        raise VerifierError(f"{where}: sends {transfers.variable}, which is not declared")
+    _check_tiles(program, f"{where}: receivers of {transfers.variable}", transfers.group_tiles)
+    if len(transfers.source) and int(transfers.source.max()) >= program.n_tiles:
+        raise VerifierError(f"{where}: {transfers.variable} is sent from a tile that does not exist")
+    _check_regions(f"{where}: {transfers.variable}", transfers.regions, len(transfers.source))
+    if len(transfers.group) and int(transfers.group.max()) + 1 >= len(transfers.group_indptr):
+        raise VerifierError(f"{where}: {transfers.variable} is sent to a group that does not exist")
+
+
+def _check_tiles(program: Program, where: str, tiles: np.ndarray[tuple[int], np.dtype[np.int32]]) -> None:
+    if len(tiles) and (int(tiles.min()) < 0 or int(tiles.max()) >= program.n_tiles):
+        raise VerifierError(f"{where}: a tile outside 0..{program.n_tiles - 1}")
+
+
+def _check_regions(where: str, regions: Regions, expected: int) -> None:
+    if len(regions) != expected:
+        raise VerifierError(f"{where}: {len(regions)} regions where {expected} are needed")
+    if len(regions) and (
+        int(regions.begin.min()) < 0 or bool((regions.end > volume(regions.box)).any()) or int(regions.box.min()) < 0
+    ):
+        raise VerifierError(f"{where}: a region outside its box")
+
+
+def _check_home(program: Program, name: str, home: Home) -> None:
+    """Check that a home covers its variable exactly once, by counting and by extent.
+
+    The pieces of all iterations, cut to the variable's edge, have to add up to its elements. (That no two of them
+    overlap is shown element by element in the residency check.)
+    """
+    _check_tiles(program, f"home of {name}", home.tile)
+    shape = np.asarray(program.variables[name].shape, dtype=np.int64)
+    covered = 0
+    for regions in home.regions.iterations():
+        inside = np.minimum(regions.box[:, 1::2], shape) - np.minimum(regions.box[:, ::2], shape)
+        whole = (regions.begin == 0) & (regions.end == volume(regions.box))
+        padded = (regions.box[:, 1::2] > shape).any(axis=1)
+        full = inside[:, 0] * inside[:, 1] * inside[:, 2]
+        part = regions.end - regions.begin
+        if bool((padded & ~whole).any()):
+            return
+        covered += int(np.where(padded, full, part).sum())
+    elements = int(shape.prod())
+    if covered != elements:
+        raise VerifierError(f"home of {name} covers {covered} of {elements} elements")

@@ -1,0 +1,129 @@
+"""Load, build, plan, lower: everything that happens before a program is timed or executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipusim.chip.fields import constant_fields
+from ipusim.chip.load import load_chip
+from ipusim.chip.model import Chip
+from ipusim.engine.memory import MemoryMap, map_memory
+from ipusim.frontends.build import build_graph
+from ipusim.frontends.workload import Workload, load_workload
+from ipusim.ir.graph import Graph
+from ipusim.ir.program import Program
+from ipusim.lower.lowering import lower_graph
+from ipusim.plan.dense import DensePlan
+from ipusim.plan.graph import Plans, Unplannable, plan_graph
+from ipusim.plan.problem import PlanOptions
+
+WorkloadLike = str | Path | Mapping[str, Any] | Workload
+ChipLike = str | Path | Mapping[str, Any] | Chip
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A workload on a chip, compiled.
+
+    Attributes
+    ----------
+    workload : Workload
+    chip : Chip
+    graph : Graph
+    all_plans : mapping of op name to plan
+        What the planner found for each matmul, or why it found nothing.
+    program : Program or None
+        None where some op has no plan.
+    memory : MemoryMap or None
+        Of the program.
+    """
+
+    workload: Workload
+    chip: Chip
+    graph: Graph
+    all_plans: Plans
+    program: Program | None
+    memory: MemoryMap | None
+
+    @property
+    def plans(self) -> dict[str, DensePlan]:
+        """The plans that were found, by op."""
+        return {name: plan for name, plan in self.all_plans.items() if isinstance(plan, DensePlan)}
+
+    @property
+    def unplanned(self) -> tuple[Unplannable, ...]:
+        """The ops without a plan."""
+        return tuple(plan for plan in self.all_plans.values() if isinstance(plan, Unplannable))
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is a program and every tile has room for it."""
+        return self.memory is not None and self.memory.fits
+
+
+def compile_workload(
+    workload: WorkloadLike, chip: ChipLike | None = None, settings: Sequence[str] = (), **chip_fields: object
+) -> Compiled:
+    """Compile a workload for a chip.
+
+    Parameters
+    ----------
+    workload : str, Path, Mapping or Workload
+        Packaged name, file, its content, or a loaded workload.
+    chip : str, Path, Mapping or Chip, optional
+        By default the chip that the workload names.
+    settings : sequence of str
+        Overrides ``key.path=value`` of chip or workload fields.
+    **chip_fields
+        Overrides of chip fields.
+
+    Raises
+    ------
+    BadInputError
+        With every problem of the files and the overrides.
+    """
+    of_chip, of_workload = split_settings(settings)
+    loaded = load_workload(workload, of_workload)
+    target = load_chip(_chip_source(loaded, chip), of_chip, **chip_fields)
+    return compile_graph(loaded, target, build_graph(loaded))
+
+
+def compile_graph(workload: Workload, chip: Chip, graph: Graph, proportion: float | None = None) -> Compiled:
+    """Compile a graph that is built already.
+
+    `proportion` overrides the workload's ``available_memory_proportion``.
+    """
+    options = PlanOptions(proportion or workload.compile.available_memory_proportion)
+    plans = plan_graph(graph, chip, options)
+    if any(isinstance(plan, Unplannable) for plan in plans.values()):
+        return Compiled(workload, chip, graph, plans, None, None)
+    program = lower_graph(graph, plans, chip)
+    return Compiled(workload, chip, graph, plans, program, map_memory(program, chip))
+
+
+def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides of the chip and those of the workload.
+
+    A key belongs to the chip if it starts with ``chip.`` or with the name of a chip field.
+    """
+    of_chip, of_workload = [], []
+    fields = set(constant_fields())
+    for setting in settings:
+        first = setting.partition("=")[0].partition(".")[0]
+        if setting.startswith("chip."):
+            of_chip.append(setting.removeprefix("chip."))
+        elif first in fields:
+            of_chip.append(setting)
+        else:
+            of_workload.append(setting)
+    return of_chip, of_workload
+
+
+def _chip_source(workload: Workload, chip: ChipLike | None) -> ChipLike:
+    if chip is not None:
+        return chip
+    beside = workload.folder / workload.chip
+    return beside if beside.suffix and beside.exists() else workload.chip

@@ -1,0 +1,91 @@
+"""Why a workload does not fit, and which levers make it fit: each is tried, none is guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipusim.pipeline.compiling import Compiled, compile_graph
+
+
+def explain_infeasible(compiled: Compiled) -> dict[str, Any] | None:
+    """Return what is missing for a workload to run, or None if it fits.
+
+    Returns
+    -------
+    dict or None
+        ``constraint, demand_bytes, capacity_bytes, gap_bytes, tile, terms, levers``.
+    """
+    if compiled.fits:
+        return None
+    formats = [plan for plan in compiled.unplanned if plan.reason == "no_amp_mode"]
+    capacity = compiled.chip.tile_sram_bytes
+    if formats:
+        problem = formats[0].problem
+        return {
+            "constraint": f"the AMP of {compiled.chip.name} cannot multiply {problem.inputs_format} "
+            f"with {problem.partials_format} partials",
+            "demand_bytes": 0,
+            "capacity_bytes": capacity,
+            "gap_bytes": 0,
+            "tile": 0,
+            "terms": {},
+            "levers": [_other_formats(compiled)],
+        }
+    memory = compiled.memory
+    if memory is None:
+        total = sum(plan.resident_bytes for plan in compiled.unplanned)
+        demand, tile = -(-total // compiled.chip.n_tiles), 0
+        terms = {f"operands and result of {plan.op}": -(-plan.resident_bytes // compiled.chip.n_tiles) for plan in
+                 compiled.unplanned}
+    else:
+        demand, tile = memory.max_tile_bytes, memory.worst_tile
+        terms = {
+            f"{item.category} of {item.name}" if item.name else item.category: n_bytes
+            for item, n_bytes in memory.contents(tile)
+        }
+    return {
+        "constraint": "tile_sram_bytes",
+        "demand_bytes": demand,
+        "capacity_bytes": capacity,
+        "gap_bytes": max(0, demand - capacity),
+        "tile": tile,
+        "terms": terms,
+        "levers": levers(compiled),
+    }
+
+
+def _other_formats(compiled: Compiled) -> str:
+    pairs = sorted({f"{mode.inputs} with {mode.partials} partials" for mode in compiled.chip.amp_modes})
+    return f"formats that it can: {', '.join(pairs)}"
+
+
+def levers(compiled: Compiled) -> list[str]:
+    """Return changes that make the workload fit, cheapest first; each has been compiled and found to fit."""
+    found = [*_smaller_temporaries(compiled), *_more_sram(compiled), *_more_tiles(compiled)]
+    return found or ["none of: a smaller available_memory_proportion, 64 times the SRAM of a tile, 64 times the tiles"]
+
+
+def _smaller_temporaries(compiled: Compiled) -> list[str]:
+    now = compiled.workload.compile.available_memory_proportion
+    for proportion in (0.5, 0.4, 0.3, 0.2, 0.1, 0.05):
+        if proportion < now and compile_graph(compiled.workload, compiled.chip, compiled.graph, proportion).fits:
+            return [f"compile.available_memory_proportion={proportion}"]
+    return []
+
+
+def _more_sram(compiled: Compiled) -> list[str]:
+    chip = compiled.chip
+    for factor in (2, 4, 8, 16, 32, 64):
+        larger = chip.replace(tile_sram_bytes=factor * chip.tile_sram_bytes)
+        if compile_graph(compiled.workload, larger, compiled.graph).fits:
+            return [f"tile_sram_bytes={larger.tile_sram_bytes} ({factor} times the SRAM of a tile)"]
+    return []
+
+
+def _more_tiles(compiled: Compiled) -> list[str]:
+    chip = compiled.chip
+    for factor in (2, 4, 8, 16, 32, 64):
+        more = chip.replace(n_tiles=factor * chip.n_tiles)
+        if compile_graph(compiled.workload, more, compiled.graph).fits:
+            return [f"n_tiles={more.n_tiles} ({factor} times the tiles)"]
+    return []

@@ -1,0 +1,237 @@
+"""The result of a simulation, as an object and as a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ipusim.engine.trace import Trace
+from ipusim.ir.tensor import Op
+from ipusim.ops.registry import find_op
+from ipusim.pipeline.compiling import Compiled
+
+SCHEMA = "ipusim-result-1"
+
+NOT_MODELLED = (
+    "host transfers",
+    "compute overlapping with exchange",
+    "bank conflicts inside a tile",
+    "exchange routes (only bandwidth, distance and control)",
+)
+
+PHASES = ("compute", "exchange", "sync")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One workload, simulated on one chip.
+
+    Attributes
+    ----------
+    compiled : Compiled
+        Chip, graph, plans and program behind the figures.
+    options : dict
+        How it was run.
+    trace : Trace or None
+        Cycles of every superstep; None if no program exists.
+    check : dict
+        ``executed, passed, max_abs_error, max_rel_error, tolerance, checked_fraction``.
+    infeasible : dict or None
+        Why it does not fit the chip, and what would help.
+    insights : tuple of dict
+        ``change, cycles, relative``: what one relaxed resource would change.
+    outputs : dict of str to float32 array
+        Values of the outputs in the shapes of the workload, where executed.
+    """
+
+    compiled: Compiled
+    options: dict[str, Any]
+    trace: Trace | None
+    check: dict[str, Any]
+    infeasible: dict[str, Any] | None
+    insights: tuple[dict[str, Any], ...]
+    outputs: dict[str, Any]
+
+    @property
+    def workload(self) -> str:
+        """Name of the workload."""
+        return self.compiled.workload.name
+
+    @property
+    def chip(self) -> str:
+        """Name of the chip."""
+        return self.compiled.chip.name
+
+    @property
+    def seed(self) -> int:
+        """Seed of all random values."""
+        return self.compiled.workload.seed
+
+    @property
+    def cycles(self) -> int | None:
+        """Cycles of the whole program; None if it does not fit."""
+        return None if self.trace is None else self.trace.cycles
+
+    @property
+    def seconds(self) -> float | None:
+        """Time of the whole program in seconds."""
+        return None if self.cycles is None else self.cycles / self.compiled.chip.clock_hz
+
+    @cached_property
+    def flops(self) -> int:
+        """Useful floating-point operations: 2 per multiply-add, non-zeros only."""
+        return sum(self._op_flops(op) for op in self.compiled.graph.ops)
+
+    @property
+    def tflops(self) -> float | None:
+        """Useful TFLOP/s."""
+        return None if not self.seconds else self.flops / self.seconds / 1e12
+
+    @property
+    def peak_tflops(self) -> float:
+        """Peak of the AMP in the number formats that do most of the work, in TFLOP/s."""
+        chip = self.compiled.chip
+        plans = self.compiled.plans
+        if not plans:
+            return chip.peak_flops(self.compiled.workload.dtype) / 1e12
+        name = max(plans, key=lambda op: self._op_flops(self._op(op)))
+        problem = plans[name].problem
+        return chip.peak_flops(problem.inputs_format, problem.partials_format) / 1e12
+
+    @property
+    def fraction_of_peak(self) -> float | None:
+        """Useful rate over the peak."""
+        return None if self.tflops is None or not self.peak_tflops else self.tflops / self.peak_tflops
+
+    @property
+    def energy_j(self) -> float | None:
+        """Energy in joules; None until there is an energy model."""
+        return None
+
+    @property
+    def cycles_by_phase(self) -> dict[str, int | None]:
+        """Cycles spent in compute, exchange and sync."""
+        return dict.fromkeys(PHASES) if self.trace is None else dict(self.trace.by_phase())
+
+    @property
+    def supersteps(self) -> int | None:
+        """Number of supersteps that run."""
+        return None if self.trace is None else self.trace.n_supersteps
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Memory of the fullest tile against its SRAM."""
+        memory = self.compiled.memory
+        chip = self.compiled.chip
+        if memory is None:
+            total = sum(plan.resident_bytes for plan in self.compiled.unplanned)
+            per_tile = -(-total // chip.n_tiles)
+            return {
+                "tile_sram_bytes": chip.tile_sram_bytes,
+                "max_tile_bytes": per_tile,
+                "total_bytes": total,
+                "fits": False,
+                "worst_tile": 0,
+                "by_category": {"tensors": per_tile},
+            }
+        return {
+            "tile_sram_bytes": memory.tile_sram_bytes,
+            "max_tile_bytes": memory.max_tile_bytes,
+            "total_bytes": memory.total_bytes,
+            "fits": memory.fits,
+            "worst_tile": memory.worst_tile,
+            "by_category": memory.by_category(memory.worst_tile),
+        }
+
+    @property
+    def ops(self) -> list[dict[str, Any]]:
+        """Figures of each operator, in program order."""
+        return [self._op_entry(op) for op in self.compiled.graph.ops]
+
+    @property
+    def tiles_used(self) -> int:
+        """Tiles that compute anything."""
+        return 0 if self.trace is None else int((self.trace.busy() > 0).sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result document: plain values, ready for JSON."""
+        return {
+            "schema": SCHEMA,
+            "workload": self.workload,
+            "chip": self.chip,
+            "options": self.options,
+            "seed": self.seed,
+            "versions": versions(),
+            "cycles": self.cycles,
+            "seconds": self.seconds,
+            "flops": self.flops,
+            "tflops": self.tflops,
+            "peak_tflops": self.peak_tflops,
+            "fraction_of_peak": self.fraction_of_peak,
+            "energy_j": self.energy_j,
+            "cycles_by_phase": self.cycles_by_phase,
+            "supersteps": self.supersteps,
+            "memory": self.memory,
+            "ops": self.ops,
+            "check": self.check,
+            "infeasible": self.infeasible,
+            "insights": list(self.insights),
+            "tiles_used": self.tiles_used,
+            "idle_fraction": None if self.trace is None else self.trace.idle_fraction(),
+            "assumed_constants": self.assumed_constants,
+            "not_modelled": list(NOT_MODELLED),
+        }
+
+    @property
+    def assumed_constants(self) -> int:
+        """Number of the chip's constants whose value is assumed."""
+        return sum(entry.confidence == "assumed" for entry in self.compiled.chip.provenance.values())
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from ipusim.report.terminal import render_run
+
+        return f"<pre>{escape(render_run(self.to_dict()))}</pre>"
+
+    def _op(self, name: str) -> Op:
+        return next(op for op in self.compiled.graph.ops if op.name == name)
+
+    def _op_flops(self, op: Op) -> int:
+        graph = self.compiled.graph
+        inputs = tuple(graph.tensors[name] for name in op.inputs)
+        outputs = tuple(graph.tensors[name] for name in op.outputs)
+        return find_op(op.kind).flops(inputs, outputs, op.attrs, tuple(tensor.n_elements for tensor in inputs))
+
+    def _op_entry(self, op: Op) -> dict[str, Any]:
+        plan = self.compiled.plans.get(op.name)
+        entry: dict[str, Any] = {
+            "name": op.name,
+            "op": op.kind,
+            "cycles": None,
+            "flops": self._op_flops(op),
+            "plan": {} if plan is None else plan.to_dict(),
+            "bytes_exchanged": None,
+        }
+        if self.trace is not None:
+            entry |= {
+                "cycles": self.trace.op_cycles(op.name),
+                "bytes_exchanged": self.trace.bytes_exchanged(op.name),
+                "cycles_by_phase": self.trace.by_phase(op.name),
+                "terms": self.trace.terms(op.name),
+                "imbalance": self.trace.idle_fraction(op.name),
+            }
+        return entry
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the result depends on."""
+    found = {}
+    for package in ("ipusim", "numpy", "numba"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
