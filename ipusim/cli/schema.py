@@ -31,6 +31,6 @@ def _schema(kind: str) -> dict[str, object]:
         from ipusim.chip.schema import chip_file_schema
 
         return chip_file_schema()
-    from ipusim.frontends.workload import workload_file_schema
+    from ipusim.frontends.schema import workload_file_schema
 
     return workload_file_schema()

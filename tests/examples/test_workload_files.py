@@ -1,0 +1,73 @@
+"""Every workload that comes with ipusim runs from the command line, and says what it should."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_FOLDER = Path(__file__).parents[2] / "workloads"
+_FILES = sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.rglob("*.yaml"))
+_INFEASIBLE = {"dense/too-large.yaml"}
+_SLOW = {"dense/matmul-4096-float16.yaml", "dense/matmul-4096-float32.yaml"}
+
+
+def _run(*arguments):
+    command = [sys.executable, "-P", "-m", "ipusim", "run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+def _marked(names):
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in _SLOW else []) for name in names]
+
+
+@pytest.mark.parametrize("name", _marked(name for name in _FILES if name not in _INFEASIBLE))
+def test_runs_and_passes_its_check(name):
+    done = _run(str(_FOLDER / name), "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    result = json.loads(done.stdout)
+    assert result["check"]["executed"]
+    assert result["check"]["passed"]
+    assert result["cycles"] == sum(result["cycles_by_phase"].values())
+    assert sum(op["cycles"] for op in result["ops"]) == result["cycles"]
+    assert 0 < result["fraction_of_peak"] < 1
+    assert result["memory"]["fits"]
+    assert result["memory"]["max_tile_bytes"] <= result["memory"]["tile_sram_bytes"]
+
+
+@pytest.mark.parametrize("name", sorted(_INFEASIBLE))
+def test_what_does_not_fit_is_a_result(name):
+    done = _run(str(_FOLDER / name), "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    infeasible = json.loads(done.stdout)["infeasible"]
+    assert infeasible["gap_bytes"] == infeasible["demand_bytes"] - infeasible["capacity_bytes"] > 0
+    assert infeasible["terms"]
+    assert infeasible["levers"]
+
+
+@pytest.mark.parametrize("name", _FILES)
+def test_the_report_fits_80_columns(name):
+    done = _run(str(_FOLDER / name), "--no-execute")
+    assert done.returncode == (name in _INFEASIBLE), done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) > 5
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_same_file_gives_the_same_bytes():
+    outputs = {_run(str(_FOLDER / "dense" / "tiny.yaml"), "--json").stdout for _ in range(2)}
+    assert len(outputs) == 1
+
+
+def test_a_packaged_workload_is_found_by_name():
+    assert "on tiny" in _run("dense/tiny", "--no-execute").stdout
+
+
+@pytest.mark.parametrize("stage", ["graph", "plan", "program", "memory"])
+def test_compile_prints_every_stage(stage):
+    command = [sys.executable, "-P", "-m", "ipusim", "compile", "quickstart", "--print", stage]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 3
