@@ -7,7 +7,7 @@ from ipusim.files.wording import did_you_mean
 from ipusim.frontends.build_ops import build_ops
 from ipusim.frontends.build_tensors import build_tensors, check_total_bytes
 from ipusim.frontends.draft import Draft, in_file_order
-from ipusim.frontends.workload import Workload
+from ipusim.frontends.model import Workload
 from ipusim.ir.graph import Graph
 
 
@@ -35,6 +35,8 @@ def build_graph(workload: Workload) -> Graph:
 
 def draft_graph(draft: Draft) -> Draft:
     """Fill in `draft` as far as its workload is sound, with every problem found on the way."""
+    if not draft.workload.ops:
+        draft.report(("ops",), "there is nothing to do", "add an operator, such as {op: relu, inputs: [x], output: y}")
     build_tensors(draft)
     build_ops(draft)
     check_total_bytes(draft)

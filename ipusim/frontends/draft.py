@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipusim.errors import Problem
 from ipusim.files.wording import Path
 from ipusim.frontends.entries import OpEntry
-from ipusim.frontends.workload import Workload
+from ipusim.frontends.model import Workload
 from ipusim.ir.tensor import Op, Tensor
 
 UNREADABLE = "-"

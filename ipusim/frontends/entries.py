@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import CoreSchema
 
 from ipusim.files.units import Count, Density, Number
@@ -15,6 +24,14 @@ from ipusim.ops.spec import FORMATS
 MAX_EXTENT = 2**31
 """Largest extent of a dimension."""
 
+_NICKNAMES = {
+    "half": "float16",
+    "fp16": "float16",
+    "f16": "float16",
+    "float": "float32",
+    "fp32": "float32",
+    "f32": "float32",
+}
 _NAME = r"[A-Za-z_][A-Za-z0-9_.:/-]{0,99}"
 
 
@@ -30,7 +47,7 @@ def check_format(name: str) -> str:
     """Return `name` if it is a number format, else raise FieldError."""
     if name in FORMATS:
         return name
-    hint = did_you_mean(name, FORMATS) or f"there are {join_words(FORMATS, 'and')}"
+    hint = did_you_mean(_NICKNAMES.get(name, name), FORMATS) or f"there are {join_words(FORMATS, 'and')}"
     raise FieldError(f"unknown number format {name!r}", hint)
 
 
@@ -44,6 +61,22 @@ Format: TypeAlias = Annotated[str, AfterValidator(check_format), WithJsonSchema(
 
 Extent: TypeAlias = Annotated[Count, Field(ge=1, le=MAX_EXTENT)]
 """Elements along one dimension."""
+
+MAX_RANK = 8
+"""Most dimensions of a tensor."""
+
+
+def check_rank(extents: Any) -> Any:
+    """Return the extents of a shape if their number is right, else raise FieldError."""
+    if isinstance(extents, (list, tuple)) and not 1 <= len(extents) <= MAX_RANK:
+        raise FieldError(f"a tensor has 1 to {MAX_RANK} dimensions, found {len(extents)}")
+    return extents
+
+
+Shape: TypeAlias = Annotated[
+    tuple[Extent, ...], BeforeValidator(check_rank), Field(json_schema_extra={"minItems": 1, "maxItems": MAX_RANK})
+]
+"""Extents of a tensor."""
 
 
 class Entry(BaseModel):
@@ -152,8 +185,8 @@ class ImbalanceEntry(Entry):
 class ImbalanceOptions(Entry):
     """Options of patterns whose density may vary over the matrix."""
 
-    imbalance: Ratio | ImbalanceEntry = Field(
-        default=1.0, description="Density of the last over that of the first, one number for rows and columns or two"
+    imbalance: ImbalanceEntry = Field(
+        default_factory=ImbalanceEntry, description="How much denser the end of the matrix is than its beginning"
     )
 
 
@@ -181,9 +214,9 @@ class PatternEntry(OneKind):
     )
 
     def options(self) -> dict[str, object]:
-        """Return the options of the kind, in plain values."""
+        """Return the options that were given, in plain values."""
         chosen = getattr(self, self.kind)
-        return chosen.model_dump() if isinstance(chosen, Entry) else {self.kind: chosen}
+        return chosen.model_dump(exclude_unset=True) if isinstance(chosen, Entry) else {self.kind: chosen}
 
 
 class SparsityEntry(Entry):
@@ -207,9 +240,7 @@ class SparsityEntry(Entry):
 class TensorEntry(Entry):
     """An input of the computation: a weight or a batch of data."""
 
-    shape: Annotated[tuple[Extent, ...], Field(min_length=1, max_length=8)] = Field(
-        description="Extent of each dimension, in elements, such as [4096, 1024]"
-    )
+    shape: Shape = Field(description="Extent of each dimension, in elements, such as [4096, 1024]")
     dtype: Format | None = Field(default=None, description="Number format; that of the file by default")
     init: InitEntry = Field(
         default_factory=lambda: InitEntry(normal=SpreadOptions()), description="Where the values come from"

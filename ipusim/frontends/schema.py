@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipusim.files.schema import model_schema
-from ipusim.frontends.workload import Workload
+from ipusim.frontends.model import Workload
 from ipusim.ops.registry import find_op, op_names
 from ipusim.ops.spec import OpSpec
 
@@ -19,6 +19,8 @@ def workload_file_schema() -> dict[str, Any]:
         "description": "Operator: " + "; ".join(f"{spec.name}: {spec.summary}" for spec in specs),
         "enum": [spec.name for spec in specs],
     }
+    schema["properties"]["ops"]["minItems"] = 1
+    schema["properties"]["tensors"]["additionalProperties"] = False
     common = entry["properties"]
     entry.pop("additionalProperties", None)
     entry["allOf"] = [_one_operator(spec, common) for spec in specs]

@@ -1,62 +1,89 @@
-"""The workload file: tensors, operators, and how to compile them."""
+"""Reads workload files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-from pydantic import Field, PrivateAttr
+from ipusim.errors import BadInputError, Problem
+from ipusim.files.document import Document, load_document
+from ipusim.files.overrides import override
+from ipusim.files.packaged import find_file
+from ipusim.frontends.build import draft_graph
+from ipusim.frontends.draft import UNREADABLE, Draft, in_file_order
+from ipusim.frontends.entries import OpEntry
+from ipusim.frontends.model import Workload, read_workload
 
-from ipusim.files.document import Document
-from ipusim.files.units import Count
-from ipusim.files.validate import validate
-from ipusim.frontends.entries import CompileEntry, Entry, Format, Name, OpEntry, TensorEntry
-
-MAX_SEED = 2**63 - 1
-"""Largest seed."""
-
-
-class Workload(Entry):
-    """A computation to simulate, as a person writes it."""
-
-    name: str = Field(description="What reports call the workload", min_length=1, max_length=200)
-    chip: str = Field(default="bow", description="Packaged chip, or path of a chip file", min_length=1)
-    dtype: Format = Field(default="float16", description="Number format of the tensors that name none")
-    seed: Annotated[Count, Field(ge=0, le=MAX_SEED)] = Field(
-        default=0, description="Seed of all random values and patterns"
-    )
-    tensors: dict[Name, TensorEntry] = Field(description="Inputs by name")
-    ops: Annotated[tuple[OpEntry, ...], Field(min_length=1)] = Field(
-        description="Operators, in the order in which they run"
-    )
-    outputs: tuple[str, ...] = Field(
-        default=(), description="Results asked for; by default those that no operator reads"
-    )
-    compile: CompileEntry = Field(default_factory=CompileEntry, description="Options of the compiler")
-
-    _document: Document = PrivateAttr()
-    _folder: Path = PrivateAttr()
-
-    @property
-    def document(self) -> Document:
-        """What was read, with the place of every value."""
-        return self._document
-
-    @property
-    def folder(self) -> Path:
-        """Folder that relative paths in the file are relative to."""
-        return self._folder
+__all__ = ["Workload", "load_workload"]
 
 
-def read_workload(document: Document, folder: Path) -> Workload:
-    """Return a document as a workload.
+def load_workload(source: str | Path | Mapping[str, Any] | Workload, settings: Sequence[str] = ()) -> Workload:
+    """Return the workload in a file or dict.
+
+    Parameters
+    ----------
+    source : str, Path, Mapping or Workload
+        A packaged name such as ``quickstart``, the path of a YAML file, or its content.
+    settings : sequence of str
+        Overrides such as ``ops.0.partials=float16``.
 
     Raises
     ------
     BadInputError
-        With every key that is missing, unknown or has a value of the wrong kind.
+        With every problem of the file. Where its structure is sound, what does not fit together is found by
+        :func:`~ipusim.frontends.build.build_graph`; where it is not, that is looked for here in the sound parts, so
+        that all problems come at once.
     """
-    workload = validate(document, Workload)
-    workload._document = document
-    workload._folder = folder
-    return workload
+    if isinstance(source, Workload):
+        if not settings:
+            return source
+        document, folder = source.document, source.folder
+    elif isinstance(source, Mapping):
+        document, folder = load_document(source), Path()
+    else:
+        path = find_file("workloads", source)
+        document, folder = load_document(path), path.parent
+    if settings:
+        document = override(document, settings)
+    try:
+        return read_workload(document, folder)
+    except BadInputError as error:
+        further = _problems_of_sound_parts(document, folder, error.problems)
+        raise BadInputError(in_file_order((*error.problems, *further))) from None
+
+
+def _problems_of_sound_parts(document: Document, folder: Path, known: Sequence[Problem]) -> Sequence[Problem]:
+    """Return what else is wrong with a document, of which `known` problems make parts unreadable.
+
+    The parts with problems are taken out, and a draft of the graph is made of the rest.
+    """
+    tensors, ops = document.data.get("tensors"), document.data.get("ops")
+    if not isinstance(tensors, Mapping) or not isinstance(ops, Sequence) or isinstance(ops, str):
+        return ()
+    paths = {problem.path for problem in known}
+
+    def is_broken(*path: str | int) -> bool:
+        prefix = document.problem(path, "").path
+        return any(each == prefix or each.startswith(f"{prefix}.") for each in paths)
+
+    broken_tensors = frozenset(name for name in tensors if is_broken("tensors", name))
+    broken_ops = frozenset(position for position in range(len(ops)) if is_broken("ops", position))
+    results = (ops[position].get("output") for position in broken_ops if isinstance(ops[position], Mapping))
+    rest = {key: value for key, value in document.data.items() if not is_broken(key) or key in ("tensors", "ops")}
+    rest["tensors"] = {name: value for name, value in tensors.items() if name not in broken_tensors}
+    rest["ops"] = [_placeholder(op) if position in broken_ops else op for position, op in enumerate(ops)]
+    try:
+        workload = read_workload(Document(document.name, {"name": "-", **rest}, document.marks), folder)
+    except BadInputError:
+        return ()
+    names = frozenset(name for name in results if isinstance(name, str)) | broken_tensors
+    return draft_graph(Draft(workload, names, broken_ops)).problems
+
+
+def _placeholder(op: object) -> dict[str, object]:
+    """Return an op that passes for sound: the operator and attributes of a broken one, if they can be read."""
+    entry = op if isinstance(op, Mapping) else {}
+    attributes = {key: value for key, value in entry.items() if key not in OpEntry.model_fields}
+    name = entry.get("op")
+    return {**attributes, "op": name if isinstance(name, str) else UNREADABLE, "inputs": [], "output": "placeholder"}

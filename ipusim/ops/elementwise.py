@@ -29,10 +29,17 @@ def broadcast_shape(inputs: tuple[Tensor, ...]) -> tuple[int, ...]:
             raise ShapeError(
                 f"shapes do not broadcast: {' and '.join(shown(each) for each in inputs)}",
                 operand=position,
-                hint="extents must be equal or 1, counted from the last dimension",
+                hint=_broadcast_hint(shape, tensor),
             )
         shape = tuple(y if x == 1 else x for x, y in zip(have, other, strict=True))
     return shape
+
+
+def _broadcast_hint(shape: tuple[int, ...], tensor: Tensor) -> str:
+    """Return how a vector with one element per row must be written; the rule in all other cases."""
+    if len(shape) > 1 and tensor.shape == (shape[-2],):
+        return f"one value per row is the column [{shape[-2]}, 1]"
+    return "extents must be equal or 1, counted from the last dimension"
 
 
 def elementwise(

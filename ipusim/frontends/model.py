@@ -1,0 +1,60 @@
+"""The workload file as a whole: tensors, operators, and how to compile them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PrivateAttr
+
+from ipusim.files.document import Document
+from ipusim.files.units import Count
+from ipusim.files.validate import validate
+from ipusim.frontends.entries import CompileEntry, Entry, Format, Name, OpEntry, TensorEntry
+
+MAX_SEED = 2**63 - 1
+"""Largest seed."""
+
+
+class Workload(Entry):
+    """A computation to simulate, as a person writes it."""
+
+    name: str = Field(description="What reports call the workload", min_length=1, max_length=200)
+    chip: str = Field(default="bow", description="Packaged chip, or path of a chip file", min_length=1)
+    dtype: Format = Field(default="float16", description="Number format of the tensors that name none")
+    seed: Annotated[Count, Field(ge=0, le=MAX_SEED)] = Field(
+        default=0, description="Seed of all random values and patterns"
+    )
+    tensors: dict[Name, TensorEntry] = Field(description="Inputs by name")
+    ops: tuple[OpEntry, ...] = Field(description="Operators, in the order in which they run")
+    outputs: tuple[str, ...] = Field(
+        default=(), description="Results asked for; by default those that no operator reads"
+    )
+    compile: CompileEntry = Field(default_factory=CompileEntry, description="Options of the compiler")
+
+    _document: Document = PrivateAttr()
+    _folder: Path = PrivateAttr()
+
+    @property
+    def document(self) -> Document:
+        """What was read, with the place of every value."""
+        return self._document
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths in the file are relative to."""
+        return self._folder
+
+
+def read_workload(document: Document, folder: Path) -> Workload:
+    """Return a document as a workload.
+
+    Raises
+    ------
+    BadInputError
+        With every key that is missing, unknown or has a value of the wrong kind.
+    """
+    workload = validate(document, Workload)
+    workload._document = document
+    workload._folder = folder
+    return workload
