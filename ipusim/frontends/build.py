@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ipusim.errors import BadInputError
-from ipusim.files.wording import did_you_mean
 from ipusim.frontends.build_ops import build_ops
 from ipusim.frontends.build_tensors import build_tensors, check_total_bytes
 from ipusim.frontends.draft import Draft, in_file_order
@@ -27,8 +26,8 @@ def build_graph(workload: Workload) -> Graph:
         raise BadInputError(in_file_order(draft.problems))
     ops = tuple(draft.ops[position] for position in sorted(draft.ops))
     read = {name for op in ops for name in op.inputs}
-    written = {name for op in ops for name in op.outputs}
-    tensors = {name: tensor for name, tensor in draft.tensors.items() if tensor and name in read | written}
+    used = read | {name for op in ops for name in op.outputs}
+    tensors = {name: tensor for name, tensor in draft.tensors.items() if tensor and name in used}
     outputs = workload.outputs or tuple(name for op in ops for name in op.outputs if name not in read)
     return Graph(workload.name, tensors, ops, outputs)
 
@@ -56,4 +55,4 @@ def _check_outputs(draft: Draft) -> None:
         elif name in draft.workload.tensors:
             draft.report(place, f"{name!r} is an input; no op writes it")
         else:
-            draft.report(place, f"no op writes {name!r}", did_you_mean(name, results))
+            draft.report(place, f"no op writes {name!r}", draft.suggest(name, results))

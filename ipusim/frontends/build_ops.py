@@ -71,7 +71,7 @@ def _find_operands(draft: Draft, position: int, entry: OpEntry, known: set[str])
     """Return the operands; None for one that is not known yet or at all."""
     for index, name in enumerate(entry.inputs):
         if name not in known:
-            hint = did_you_mean(name, known - {entry.output})
+            hint = draft.suggest(name, known - {entry.output})
             draft.report(("ops", position, "inputs", index), f"there is no tensor {name!r}", hint)
     return tuple(draft.tensors.get(name) for name in entry.inputs)
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ipusim.errors import Problem
-from ipusim.files.wording import Path
+from ipusim.files.wording import Path, did_you_mean
 from ipusim.frontends.entries import OpEntry
 from ipusim.frontends.model import Workload
 from ipusim.ir.tensor import Op, Tensor
 
 UNREADABLE = "-"
 """Stands for the operator of a broken op that names none."""
+
+_MOST_SUGGESTIONS = 50
 
 
 @dataclass(slots=True)
@@ -51,6 +53,10 @@ class Draft:
     def report(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """Note a problem with the value (or the key) at `path` of the file."""
         self.problems.append(self.workload.document.problem(path, message, hint, at_key=at_key))
+
+    def suggest(self, word: str, candidates: Iterable[str]) -> str:
+        """Return ``did you mean 'x'?``, or nothing once so many problems are known that searching would take long."""
+        return did_you_mean(word, candidates) if len(self.problems) < _MOST_SUGGESTIONS else ""
 
 
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from ipusim.frontends.draft import Draft
 
+_LONGEST_SHOWN = 12
+
 
 class ForwardRead(NamedTuple):
     """Op `reader` reads, as its operand `operand`, what only op `writer` writes, which does not stand before it."""
@@ -46,8 +48,15 @@ def report_order(draft: Draft, writer_of: Mapping[str, int]) -> None:
             draft.report(place, f"{name!r} is read before ops.{read.writer} writes it", hint)
         elif cycle[0] not in reported:
             reported.add(cycle[0])
-            results = [draft.workload.ops[position].output for position in (*cycle, cycle[0])]
-            draft.report(place, f"the ops need one another's results in a cycle: {' -> '.join(results)}")
+            draft.report(place, f"the ops need one another's results in a cycle: {_shown(draft, cycle)}")
+
+
+def _shown(draft: Draft, cycle: tuple[int, ...]) -> str:
+    """Return the results along a cycle, those in the middle of a long one left out."""
+    results = [draft.workload.ops[position].output for position in (*cycle, cycle[0])]
+    if len(results) > _LONGEST_SHOWN:
+        results[_LONGEST_SHOWN // 2 : -_LONGEST_SHOWN // 2] = ["..."]
+    return " -> ".join(results)
 
 
 def _cycles(draft: Draft, writer_of: Mapping[str, int]) -> dict[int, tuple[int, ...]]:

@@ -157,3 +157,11 @@ def test_reading_from_a_later_cycle_is_a_wrong_order() -> None:
         graph_of({"x": matrix(4)}, op("relu", "b", "y"), op("add", "b x", "a"), op("add", "a x", "b"))
     assert [problem.path for problem in caught.value.problems] == ["ops.0.inputs.0", "ops.1.inputs.0"]
     assert caught.value.problems[0].hint == "move ops.0 after ops.2"
+
+
+def test_a_long_cycle_is_abbreviated() -> None:
+    ops = [op("relu", f"t{i}", f"t{i + 1}") for i in range(50)] + [op("relu", "t50", "t0")]
+    with pytest.raises(BadInputError) as caught:
+        graph_of({"x": matrix(4)}, *ops)
+    (problem,) = caught.value.problems
+    assert problem.message.endswith("t1 -> t2 -> t3 -> t4 -> t5 -> t6 -> ... -> t47 -> t48 -> t49 -> t50 -> t0 -> t1")
