@@ -6,7 +6,7 @@ The planner's formulas decide which plan runs; the executed program costs more, 
 charge                     reason
 ========================== =========================================================================================
 compute set overhead       vertex dispatch, run-all and rendezvous of the workers; the published formulas have the
-                           right slopes and miss a constant 40-80 cycles on hardware
+                           right slopes and miss a constant 40-80 cycles on hardware (but not that of the AMP vertex)
 exchange phase             the barrier before it, the wait until the receivers' multiplexers switch, the way of the
                            last word (longer to far rows), and a fitted rest
 endpoint control           three control instructions for every fragment received
@@ -33,7 +33,7 @@ class Charges:
     Attributes
     ----------
     compute_set_cycles : int
-        For every compute set.
+        For every compute set, unless the formulas of its codelets cover it.
     sync_cycles : int
         For the barrier before every exchange phase.
     exchange_cycles : int

@@ -40,17 +40,18 @@ def _time_superstep(step: Superstep, count: int, program: Program, chip: Chip, c
     by_label: dict[str, IntArray] = {}
     for vertices in step.compute:
         cycles = vertex_cycles(vertices, chip, charges)
-        per_tile = np.zeros(program.n_tiles, dtype=np.int64)
-        np.add.at(per_tile, vertices.tile, cycles)
+        per_tile = _tile_cycles(vertices, cycles, program.n_tiles, chip)
         by_label[vertices.label] = by_label.get(vertices.label, 0) + per_tile
         tile_compute += per_tile
     slowest = int(tile_compute.argmax())
     terms = {label: int(cycles[slowest]) for label, cycles in by_label.items()}
     compute = 0
     if step.compute:
-        compute = int(tile_compute[slowest]) + charges.compute_set_cycles
-        terms["compute set"] = charges.compute_set_cycles
-        tile_compute[tile_compute > 0] += charges.compute_set_cycles
+        launched = any(not codelet(vertices.codelet).launch_included for vertices in step.compute)
+        launch = charges.compute_set_cycles if launched else 0
+        compute = int(tile_compute[slowest]) + launch
+        terms["compute set"] = launch
+        tile_compute[tile_compute > 0] += launch
 
     load = exchange_load(step.exchange, program, chip, charges)
     sync = 0
@@ -80,6 +81,20 @@ def _add_exchange_terms(terms: dict[str, int], load: ExchangeLoad) -> None:
         terms[label] = terms.get(label, 0) + int(cycles[slowest])
         payload += int(cycles[slowest])
     terms["exchange phase"] = int(load.cycles[slowest]) - payload
+
+
+def _tile_cycles(vertices: VertexSet, cycles: IntArray, n_tiles: int, chip: Chip) -> IntArray:
+    """Return the cycles that a vertex set takes on each tile: int64 array [n_tiles].
+
+    Vertices that all workers share follow one another. Of vertices that run on one worker, as many run at once as
+    there are workers: they take their sum over the workers, or the longest of them if that is more.
+    """
+    total: IntArray = np.bincount(vertices.tile, weights=cycles, minlength=n_tiles).astype(np.int64)
+    if not codelet(vertices.codelet).one_worker:
+        return total
+    longest: IntArray = np.zeros(n_tiles, dtype=np.int64)
+    np.maximum.at(longest, vertices.tile, cycles)
+    return np.maximum(longest, -(-total // chip.worker_contexts))
 
 
 def vertex_cycles(vertices: VertexSet, chip: Chip, charges: Charges) -> IntArray:

@@ -105,9 +105,11 @@ def test_quarter_worker_table() -> None:
 def test_measured_line_by_hand() -> None:
     # 12 rows on 6 workers: 2 each; 6 * (18.5 + 8) = 159 for the slowest, 159 + 14 for the quickest.
     expected = 50 + 13 + (15 + 19 + 6 + 64 + 173) + 11 + 18 + 7 + 64 + 173
-    assert measured_line_cycles(12, 1, 2, 1, 1, 64, 4.0, 18.5, False, 6) == expected
-    cleared = measured_line_cycles(12, 1, 2, 1, 1, 64, 4.0, 18.5, True, 6)
+    assert measured_line_cycles(12, 1, 2, 1, 1, 64, 4.0, 18.5, False, False, 6) == expected
+    cleared = measured_line_cycles(12, 1, 2, 1, 1, 64, 4.0, 18.5, True, False, 6)
     assert cleared == expected + 48 * 2
+    # The prologue: 7 slots once and 3 for the second input group.
+    assert measured_line_cycles(12, 1, 2, 1, 1, 64, 4.0, 18.5, False, True, 6) == expected + 6 * 10
 
 
 def test_two_workers_share_the_rows_of_a_small_tile() -> None:
@@ -130,7 +132,7 @@ def test_the_registered_codelet_runs_at_the_line_and_estimates_with_the_table() 
     fields = {"rows": 12, "conv_groups": 1, "in_groups": 2, "out_groups": 1}
     half = {"inputs": "float16", "partials": "float16", "units": 16, "in_channels": 16, "passes": 1}
     assert entry.estimate is not None
-    assert entry.cycles(fields, half, chip) == measured_line_cycles(12, 1, 2, 1, 1, 64, 4, 18.5, False, 6)
+    assert entry.cycles(fields, half, chip) == measured_line_cycles(12, 1, 2, 1, 1, 64, 4, 18.5, False, True, 6)
     assert entry.estimate(fields, half, chip) == vertex_cycles(12, 1, 2, 1, 1, 64, 16, False, False, 6)
     quarter = {**half, "inputs": "float8_e4m3fnuz", "in_channels": 32}
     assert entry.cycles(fields, quarter, chip) == quarter_vertex_cycles(12, 1, 2, 1, 64, 6)
@@ -145,7 +147,7 @@ variants = st.sampled_from([(16, False, False), (8, False, True), (16, True, Tru
 @given(shapes, variants, st.sampled_from([2, 6]))
 def test_compiled_equals_interpreted(shape: tuple[int, ...], variant: tuple[int, bool, bool], workers: int) -> None:
     assert compiled(vertex_cycles)(*shape, *variant, workers) == vertex_cycles(*shape, *variant, workers)
-    line = (*shape, 4.0, 18.5, variant[1], workers)
+    line = (*shape, 4.0, 18.5, variant[1], not variant[1], workers)
     assert compiled(measured_line_cycles)(*line) == measured_line_cycles(*line)
     quarter = (*shape[:4], shape[5], workers)
     assert compiled(quarter_vertex_cycles)(*quarter) == quarter_vertex_cycles(*quarter)
@@ -157,7 +159,7 @@ def test_the_measured_line_never_falls_with_the_rows_and_grows_with_every_group(
     rows, conv, in_groups, out_groups, *rest = shape
 
     def line(*groups: int) -> int:
-        return measured_line_cycles(*groups, *rest, 4.0, 18.5, False, 6)
+        return measured_line_cycles(*groups, *rest, 4.0, 18.5, False, True, 6)
 
     now = line(rows, conv, in_groups, out_groups)
     assert line(rows + 6, conv, in_groups, out_groups) > now
