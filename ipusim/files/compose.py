@@ -213,8 +213,10 @@ class Composer:
             line, column = _place(self._text, offset if isinstance(offset, int) else 0)
             self.problems.append(Problem(self._file, line, column, "", f"not valid YAML: {problem}"))
             return
+        line, column = _inside(self._text, mark.line, mark.column)
         if _character_at(self._text, mark.line, mark.column) == "\t":
-            self._report(mark, (), "a tab cannot indent or separate YAML", "use spaces")
+            message, hint = "a tab cannot indent or separate YAML", "use spaces"
+            self.problems.append(Problem(self._file, line, column, "", message, hint))
             return
         context = getattr(error, "context", None)
         start = getattr(error, "context_mark", None)
@@ -222,7 +224,7 @@ class Composer:
         where += f" that starts in line {start.line + 1}" if context and start and start.line != mark.line else ""
         needs_quotes = "mapping values" in problem or "flow" in (context or "")
         hint = "a text with ':', ',' or brackets in it needs quotes" if needs_quotes else ""
-        self._report(mark, (), f"not valid YAML: {problem}{where}", hint)
+        self.problems.append(Problem(self._file, line, column, "", f"not valid YAML: {problem}{where}", hint))
 
 
 def _plain_or_text(text: str) -> object:
@@ -236,6 +238,12 @@ def _place(text: str, offset: int) -> tuple[int, int]:
     """Return the 1-based line and column of a byte offset into `text` as UTF-8."""
     before = text.encode()[:offset].decode(errors="ignore")
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _inside(text: str, line: int, column: int) -> tuple[int, int]:
+    """Return a 0-based place as a 1-based one; the parser's end of a text may lie one line below its last."""
+    lines = f"{text}.".splitlines()
+    return (line + 1, column + 1) if line < len(lines) else (len(lines), len(lines[-1]))
 
 
 def _tag(tag: str) -> str:

@@ -94,11 +94,9 @@ def apply_setting(document: Document, setting: Setting) -> Document:
         data, path = _assign(document.data, setting.parts, setting.value, ())
     except FieldError as error:
         raise BadInputError([Problem(setting.name, 0, 0, dotted(error.path), error.message, error.hint)]) from None
-    known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in document.marks), ())
     marks = {place: mark for place, mark in document.marks.items() if place[: len(path)] != path}
-    for length in range(len(known) + 1, len(path) + 1):
+    for length in range(min(_n_existing(document.data, path) + 1, len(path)), len(path) + 1):
         marks[path[:length]] = Mark(setting.name, 0, 0, 0, 0)
-    marks[path] = Mark(setting.name, 0, 0, 0, 0)
     return Document(document.name, data, marks)
 
 
@@ -124,6 +122,16 @@ def _assign(container: Any, parts: Sequence[str], value: Any, path: Path) -> tup
     key = ".".join(parts[:length])
     item, full = _assign(container.get(key), parts[length:], value, (*path, key))
     return {**container, key: item}, full
+
+
+def _n_existing(data: Any, path: Path) -> int:
+    """Return how many leading parts of `path` lead somewhere in `data`."""
+    for length, part in enumerate(path):
+        leads_on = isinstance(data, list) or (isinstance(data, Mapping) and part in data)
+        if not leads_on:
+            return length
+        data = data[part]
+    return len(path)
 
 
 def _key_length(container: Mapping[str, Any], parts: Sequence[str]) -> int:
