@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -27,7 +28,8 @@ def command(
     """Show what the compiler decided: graph, plan, program or memory.
 
     The graph is what the workload asks for; the plan is how each operator is split over the tiles, with the runners-up;
-    the program is the list of supersteps; the memory is what stands on the tiles.
+    the program is the list of supersteps; the memory is what lies on the tiles.
+    The exit code is 1 when the workload does not fit the chip.
 
     Example: ipusim compile workloads/quickstart.yaml --print program
 
@@ -39,11 +41,15 @@ def command(
     from ipusim.pipeline import compile_workload
 
     compiled = compile_workload(workload, chip=chip, settings=settings)
-    emit(_render(compiled, stage, *layout(output)), output)
-    return 0
+    text = _render(compiled, stage, *layout(output))
+    if text is not None:
+        emit(text, output)
+    if not compiled.fits:
+        print(f"ipusim: does not fit {compiled.chip.name}: `ipusim run` says what would help", file=sys.stderr)
+    return int(not compiled.fits)
 
 
-def _render(compiled: Compiled, stage: Stage, width: int, colour: bool) -> str:
+def _render(compiled: Compiled, stage: Stage, width: int, colour: bool) -> str | None:
     if stage == "graph":
         from ipusim.report.graphs import render_graph
 
@@ -51,8 +57,13 @@ def _render(compiled: Compiled, stage: Stage, width: int, colour: bool) -> str:
     if stage == "plan":
         from ipusim.report.plans import render_plans
 
-        plans = [(name, plan.to_dict()) for name, plan in compiled.plans.items()]
-        return render_plans(plans, width, colour)
-    from ipusim.lower.printer import print_program
+        return render_plans(((name, plan.to_dict()) for name, plan in compiled.plans.items()), width, colour)
+    if compiled.program is None or compiled.memory is None:
+        return None
+    if stage == "program":
+        from ipusim.lower.printer import print_program
 
-    return print_program(compiled.program)
+        return f"{print_program(compiled.program).rstrip()}\n"
+    from ipusim.report.memory import render_memory
+
+    return render_memory(compiled.memory, width, colour)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 
 from rich.console import Console, RenderableType
@@ -16,6 +17,8 @@ GOOD = "bold green"
 BAD = "bold red"
 
 _NO_ENVIRONMENT: dict[str, str] = {}
+_NO_BREAK = "\ue000"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|[KMGT]iB|B|[mun]?s|[kMGTP]?FLOP/s)(?!\w))")
 
 
 def draw(parts: Iterable[RenderableType], width: int = 80, colour: bool = False) -> str:
@@ -43,7 +46,12 @@ def draw(parts: Iterable[RenderableType], width: int = 80, colour: bool = False)
     with console.capture() as capture:
         for part in parts:
             console.print(part)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().replace(_NO_BREAK, " ").splitlines())
+
+
+def sentence(text: str, style: str = "") -> Text:
+    """Return running text, in which no line ends between a number and its unit."""
+    return Text(_BEFORE_UNIT.sub(_NO_BREAK, text), style)
 
 
 def heading(title: str, note: str = "") -> RenderableType:
@@ -80,5 +88,5 @@ def bar(fraction: float, width: int, style: str) -> Text:
 def _hanging(mark: str, line: str) -> Table:
     table = columns("left", "left")
     table.padding = (0, 1, 0, 0)
-    table.add_row(mark, line)
+    table.add_row(mark, sentence(line))
     return table

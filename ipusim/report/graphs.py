@@ -20,7 +20,7 @@ def render_graph(graph: Graph) -> str:
 
 def _application(graph: Graph, op: Op) -> str:
     results = ", ".join(_typed(graph.tensors[name]) for name in op.outputs)
-    attrs = ", ".join(f"{name}: {value}" for name, value in op.attrs.items())
+    attrs = ", ".join(f"{name}: {value}" for name, value in op.attrs.items() if value is not False)
     return f"{results} = {op.kind}({', '.join(op.inputs)})" + (f" {{{attrs}}}" if attrs else "") + f"  # op {op.name}"
 
 

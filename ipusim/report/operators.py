@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from ipusim.report.canvas import HEADING, QUIET, columns, heading, indented
+from ipusim.report.canvas import HEADING, QUIET, columns, heading, indented, sentence
 from ipusim.report.numbers import format_bytes, format_count, format_percent, format_scaled
 from ipusim.report.plans import plan_line
 
@@ -26,11 +26,11 @@ def operator_parts(result: Mapping[str, Any]) -> list[RenderableType]:
     hz = total / result["seconds"] if result["seconds"] else 0.0
     shown = sorted(sorted(range(len(ops)), key=lambda index: -ops[index]["cycles"])[:_SHOWN])
     parts = [heading("Operators"), indented(_figures([ops[index] for index in shown], total, hz))]
-    details = [line for index in shown for line in _details(ops[index])]
     if len(ops) > _SHOWN:
         rest = sum(op["cycles"] for op in ops) - sum(ops[index]["cycles"] for index in shown)
-        details.append(Text(f"{len(ops) - _SHOWN} further operators: {format_percent(rest / total)} of the cycles"))
-    return [*parts, *(indented(line) for line in details)]
+        text = f"{len(ops) - _SHOWN} further operators take {format_percent(rest / total)} of the cycles."
+        parts.append(indented(sentence(text)))
+    return [*parts, Text(""), indented(_details([ops[index] for index in shown]))]
 
 
 def _figures(ops: list[Mapping[str, Any]], total: int, hz: float) -> RenderableType:
@@ -51,12 +51,15 @@ def _figures(ops: list[Mapping[str, Any]], total: int, hz: float) -> RenderableT
     return table
 
 
-def _details(op: Mapping[str, Any]) -> list[Text]:
-    lines = []
-    if op.get("plan"):
-        lines.append(Text.assemble((f"{op['name']}: ", HEADING), "plan ", (plan_line(op["plan"]), QUIET)))
-    terms = sorted((op.get("terms") or {}).items(), key=lambda item: -item[1])
-    if terms and op["cycles"]:
-        largest = ", ".join(f"{name} {format_percent(cycles / op['cycles'])}" for name, cycles in terms[:_TERMS])
-        lines.append(Text.assemble((f"{op['name']}: ", HEADING), "cycles ", (largest, QUIET)))
-    return lines
+def _details(ops: list[Mapping[str, Any]]) -> RenderableType:
+    table = columns("left", "left", "left")
+    for op in ops:
+        name = op["name"]
+        if op.get("plan"):
+            table.add_row(Text(name, HEADING), "plan", Text(plan_line(op["plan"]), QUIET))
+            name = ""
+        terms = sorted((op.get("terms") or {}).items(), key=lambda item: -item[1])
+        if terms and op["cycles"]:
+            largest = (f"{label} {format_percent(cycles / op['cycles'])}" for label, cycles in terms[:_TERMS])
+            table.add_row(Text(name, HEADING), "cycles", sentence(", ".join(largest), QUIET))
+    return table

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from ipusim.report.canvas import BAD, GOOD, QUIET, bar, bullets, columns, draw, heading, indented
+from ipusim.report.canvas import BAD, GOOD, QUIET, bar, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.numbers import (
     format_bytes,
     format_count,
@@ -48,7 +48,7 @@ def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
 
 def _title(result: Result) -> RenderableType:
     tiles = result.get("tiles_used")
-    notes = [f"{format_count(tiles)} tiles used"] if tiles is not None else []
+    notes = [f"{format_count(tiles)} tiles used"] if tiles else []
     notes.append(f"seed {result['seed']}")
     return Text.assemble((f"{result['workload']} on {result['chip']}", "bold cyan"), (f"  {', '.join(notes)}", QUIET))
 
@@ -77,7 +77,7 @@ def _phases(result: Result) -> list[RenderableType]:
     parts = [heading("Where the cycles go"), indented(table)]
     idle = result.get("idle_fraction")
     if idle is not None:
-        parts.append(indented(Text(f"The mean tile is idle for {format_percent(idle)} of the time.")))
+        parts.append(indented(sentence(f"The mean tile is idle for {format_percent(idle)} of the time.")))
     return parts
 
 
@@ -89,12 +89,12 @@ def _memory(result: Result) -> list[RenderableType]:
     size = f"{format_bytes(memory['max_tile_bytes'])} of {format_bytes(memory['tile_sram_bytes'])}"
     table.add_row(where, bar(share, _BAR, "cyan"), format_percent(share), size)
     categories = sorted(memory["by_category"].items(), key=lambda item: -item[1])
-    inside = ", ".join(f"{name} {format_bytes(size)}" for name, size in categories if size)
+    inside = ", ".join(f"{name.replace('_', ' ')} {format_bytes(size)}" for name, size in categories if size)
     parts = [
         heading("Memory of the fullest tile", f"{format_bytes(memory['total_bytes'])} on all tiles"),
         indented(table),
     ]
-    return [*parts, indented(Text(inside))] if inside else parts
+    return [*parts, indented(sentence(inside))] if inside else parts
 
 
 def _check(result: Result) -> list[RenderableType]:
@@ -110,7 +110,7 @@ def _check(result: Result) -> list[RenderableType]:
     reference = "against a float64 reference"
     if scope is not None and scope < 1:
         reference += f" on {format_percent(scope)} of the values"
-    return [heading("Check"), indented(Text.assemble(verdict, f" {reference}: {', '.join(errors)}"))]
+    return [heading("Check"), indented(verdict + sentence(f" {reference}: {', '.join(errors)}"))]
 
 
 def _insights(result: Result) -> list[RenderableType]:
@@ -118,9 +118,9 @@ def _insights(result: Result) -> list[RenderableType]:
     if not insights:
         return []
     first, *others = insights
-    sentence = f"With {first['change']} it would take {_change(first['relative'])} cycles"
-    sentence += "".join(f"; with {item['change']}, {_change(item['relative'])}" for item in others)
-    return [heading("Insight"), indented(Text(f"{sentence}."))]
+    text = f"With {first['change']} it would take {_change(first['relative'])} cycles"
+    text += "".join(f"; with {item['change']}, {_change(item['relative'])}" for item in others)
+    return [heading("Insight"), indented(sentence(f"{text}."))]
 
 
 def _change(relative: float) -> str:
@@ -130,20 +130,23 @@ def _change(relative: float) -> str:
 
 
 def _infeasible(infeasible: Mapping[str, Any]) -> list[RenderableType]:
-    table = columns("left", "right", "left")
-    tile = infeasible.get("tile")
-    table.add_row("demand", format_bytes(infeasible["demand_bytes"]), "" if tile is None else f"on tile {tile}")
-    table.add_row("capacity", format_bytes(infeasible["capacity_bytes"]), "")
-    ratio = infeasible["demand_bytes"] / infeasible["capacity_bytes"]
-    table.add_row("gap", format_bytes(infeasible["gap_bytes"]), f"{ratio:.3g} times what there is")
-    terms = columns("left", "right")
-    for name, size in sorted(infeasible["terms"].items(), key=lambda item: -item[1]):
-        terms.add_row(name, format_bytes(size))
-    parts = [Text(f"DOES NOT FIT: {infeasible['constraint']}", BAD), indented(table)]
-    parts += [heading("What takes the memory"), indented(terms)] if infeasible["terms"] else []
-    return (
-        [*parts, heading("What would make it fit"), *bullets(infeasible["levers"])] if infeasible["levers"] else parts
-    )
+    demand, capacity, tile = (infeasible[key] for key in ("demand_bytes", "capacity_bytes", "tile"))
+    if not demand:
+        parts: list[RenderableType] = [Text(f"DOES NOT RUN: {infeasible['constraint']}", BAD)]
+    else:
+        table = columns("left", "right", "left")
+        table.add_row("demand", format_bytes(demand), "on each tile" if tile is None else f"on tile {tile}")
+        table.add_row("capacity", format_bytes(capacity), "")
+        table.add_row("gap", format_bytes(infeasible["gap_bytes"]), f"{demand / capacity:.3g} times what there is")
+        parts = [Text(f"DOES NOT FIT: {infeasible['constraint']}", BAD), indented(table)]
+    if infeasible["terms"]:
+        terms = columns("left", "right")
+        for name, size in sorted(infeasible["terms"].items(), key=lambda item: -item[1]):
+            terms.add_row(name, format_bytes(size))
+        parts += [heading("What takes the memory"), indented(terms)]
+    if infeasible["levers"]:
+        parts += [heading("What would help"), *bullets(infeasible["levers"])]
+    return parts
 
 
 def _limits(result: Result) -> list[RenderableType]:
@@ -152,4 +155,4 @@ def _limits(result: Result) -> list[RenderableType]:
     lines = [f"Not modelled: {'; '.join(missing)}."] if missing else []
     if assumed is not None:
         lines.append(f"The result rests on {assumed} assumed constants (ipusim chips show {result['chip']}).")
-    return [Text(""), *(Text(line, QUIET) for line in lines)] if lines else []
+    return [Text(""), *(sentence(line, QUIET) for line in lines)] if lines else []

@@ -12,7 +12,7 @@ def test_graph_listing():
         Tensor("z", (64, 8), "float16"),
     )
     ops = (
-        Op("first", "matmul", ("w", "x"), ("y",), {"partials": "float32"}),
+        Op("first", "matmul", ("w", "x"), ("y",), {"transpose_a": False, "partials": "float32"}),
         Op("z", "add", ("y", "b"), ("z",)),
     )
     graph = Graph("small", {tensor.name: tensor for tensor in tensors}, ops, ("z",))

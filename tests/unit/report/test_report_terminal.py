@@ -20,8 +20,9 @@ def test_phases_have_shares_that_add_up(result):
 def test_operator_rows_plans_and_largest_terms(result):
     text = render_run(result)
     assert re.search(r"y +matmul +64,000 +96.5 % +248 TFLOP/s +118 MiB +10.0 %", text)
-    assert "y: plan dense, p_m 23, p_k 4, p_n 16, amp_1x1, grain 16x16\n" in text
-    assert "y: cycles amp 62.5 %, inputs 18.8 %, reduce 7.8 %, sync 1.4 %\n" in text
+    assert re.search(r"^  y +plan +dense, p_m 23, p_k 4, p_n 16, amp_1x1, grain 16x16$", text, re.MULTILINE)
+    assert re.search(r"^ +cycles  amp 62.5 %, inputs 18.8 %, reduce 7.8 %, sync 1.4 %$", text, re.MULTILINE)
+    assert re.search(r"^  z +cycles  add 100.0 %$", text, re.MULTILINE)
 
 
 def test_memory_names_the_fullest_tile_and_the_largest_category_first(result):
@@ -76,6 +77,13 @@ def test_infeasible_shows_demand_capacity_gap_terms_and_levers(infeasible):
     assert "Operators" not in text
 
 
+def test_formats_that_the_chip_lacks_have_no_bytes(infeasible):
+    infeasible["infeasible"] |= {"constraint": "no such AMP mode", "demand_bytes": 0, "gap_bytes": 0, "terms": {}}
+    text = render_run(infeasible)
+    assert "DOES NOT RUN: no such AMP mode" in text
+    assert "gap" not in text
+
+
 @pytest.mark.parametrize("name", ["result", "infeasible"])
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_keeps_to_the_width(name, width, request):
@@ -100,7 +108,7 @@ def test_many_operators_are_cut_to_the_largest_in_program_order(result):
     text = render_run(result)
     shown = re.findall(r"^  (op\d+) +add", text, re.MULTILINE)
     assert shown == [f"op{index}" for index in range(18, 30)]
-    assert "18 further operators: 56.9 % of the cycles" in text
+    assert "18 further operators take 56.9 % of the cycles." in text
 
 
 def test_the_optional_parts_may_be_missing(result):
