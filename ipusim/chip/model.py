@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -116,6 +116,12 @@ class Chip(BaseModel):
     def provenance(self) -> Mapping[str, Provenance]:
         """Field, or dotted path of a part of a table, to its :class:`Provenance`."""
         return self._provenance
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, as Pydantic's does; prefer :meth:`replace`, which checks the new values."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("_content_key", None)
+        return copy
 
     def with_provenance(self, provenance: Mapping[str, Provenance]) -> Chip:
         """Return the same chip with another `provenance`."""
