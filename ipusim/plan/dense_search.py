@@ -34,6 +34,27 @@ def distinct_splits(extent: int, limit: int) -> IntArray:
     return found[:count]
 
 
+def cuts(extent: int, limit: int) -> IntArray:
+    """Return all ways to cut channels into parallel and serial parts, by parallel parts: int64 array [n, 2].
+
+    The product of both is the smallest number of parts with its largest part; at most `limit` parts are parallel.
+    """
+    parts = distinct_splits(extent, extent)
+    count = 0
+    for total in parts:
+        for parallel in range(1, min(total, limit) + 1):
+            count += total % parallel == 0
+    found = np.empty((count, 2), dtype=np.int64)
+    count = 0
+    for parallel in range(1, min(extent, limit) + 1):
+        for total in parts:
+            if total % parallel == 0:
+                found[count, 0] = parallel
+                found[count, 1] = total // parallel
+                count += 1
+    return found
+
+
 def amp_floor(
     product: Product, variant: Variant, load_cycles: int, workers: int, inner_parts: int, outer_parts: int, rows: int
 ) -> int:
@@ -153,18 +174,16 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
         inner_grains = ceil_div(work.inner, variant.inner_channels)
         outer_grains = ceil_div(work.outer, variant.outer_channels)
         row_splits = distinct_splits(work.rows, machine.n_tiles)
-        inner_splits = distinct_splits(inner_grains, inner_grains)
-        outer_splits = distinct_splits(outer_grains, outer_grains)
+        inner_cuts = cuts(inner_grains, machine.n_tiles)
+        outer_cuts = cuts(outer_grains, machine.n_tiles)
         for p_groups in distinct_splits(work.groups, machine.n_tiles):
-            tiles = machine.n_tiles // p_groups
-            for outer_parts in outer_splits:
-                for p_outer in range(1, min(outer_parts, tiles) + 1):
-                    if outer_parts % p_outer:
+            for outer in range(len(outer_cuts)):
+                p_outer, s_outer = outer_cuts[outer, 0], outer_cuts[outer, 1]
+                for inner in range(len(inner_cuts)):
+                    p_inner, s_inner = inner_cuts[inner, 0], inner_cuts[inner, 1]
+                    if p_groups * p_outer * p_inner > machine.n_tiles:
+                        break
+                    if s_inner > 1 and s_outer > 1:
                         continue
-                    s_outer = outer_parts // p_outer
-                    for inner_parts in inner_splits:
-                        for p_inner in range(1, min(inner_parts, tiles // p_outer) + 1):
-                            if inner_parts % p_inner or (s_outer > 1 and p_inner < inner_parts):
-                                continue
-                            split = Split(p_groups, 1, p_inner, p_outer, inner_parts // p_inner, s_outer, 0)
-                            try_rows(machine, work, variant, index, split, row_splits, limit_bytes, table)
+                    split = Split(p_groups, 1, p_inner, p_outer, s_inner, s_outer, 0)
+                    try_rows(machine, work, variant, index, split, row_splits, limit_bytes, table)
