@@ -12,13 +12,16 @@ import yaml
 
 from ipusim.errors import Problem
 from ipusim.files.scalars import parse_scalar
-from ipusim.files.wording import FieldError, Path, describe, dotted
+from ipusim.files.wording import FieldError, Path, describe, dotted, shorten
 
 MAX_DEPTH = 64
 """Deepest nesting of mappings and lists, aliases expanded."""
 
-MAX_VALUES = 200_000
+MAX_VALUES = 100_000
 """Most values in a document, aliases expanded."""
+
+MAX_PROBLEMS = 200
+"""Most problems of one document that are told; reading stops there."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -157,7 +160,7 @@ class Composer:
             return text
         value = _plain_or_text(text)
         if not isinstance(value, str):
-            hint = f'write "{text}"' if text else ""
+            hint = f'write "{shorten(text)}"' if text else ""
             self._report(event.start_mark, path, f"a key must be a text, found {describe(value)}", hint)
         return text
 
@@ -177,10 +180,11 @@ class Composer:
     def _expand(self, event: Any, path: Path) -> Any:
         anchor = self._anchors.get(event.anchor)
         if anchor is None:
-            self._report(event.start_mark, path, f"the alias *{event.anchor} has no anchor &{event.anchor} before it")
+            name = shorten(event.anchor)
+            self._report(event.start_mark, path, f"the alias *{name} has no anchor &{name} before it")
             return None
         if anchor.is_open:
-            self._report(event.start_mark, path, f"the alias *{event.anchor} contains itself")
+            self._report(event.start_mark, path, f"the alias *{shorten(event.anchor)} contains itself")
             return None
         self._count(anchor.n_values, event, path)
         self._raise_height(anchor.height)
@@ -204,6 +208,10 @@ class Composer:
     def _report(self, mark: Any, path: Path, message: str, hint: str = "") -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         self.problems.append(Problem(self._file, line, column, dotted(path), message, hint))
+        if len(self.problems) == MAX_PROBLEMS:
+            stop = f"reading stops here, after {MAX_PROBLEMS} problems"
+            self.problems.append(Problem(self._file, line, column, "", stop))
+            raise _Stop
 
     def _report_syntax(self, error: yaml.YAMLError) -> None:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -247,7 +255,7 @@ def _inside(text: str, line: int, column: int) -> tuple[int, int]:
 
 
 def _tag(tag: str) -> str:
-    return tag.replace("tag:yaml.org,2002:", "!!")
+    return shorten(tag.replace("tag:yaml.org,2002:", "!!"))
 
 
 def _character_at(text: str, line: int, column: int) -> str:

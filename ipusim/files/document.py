@@ -10,11 +10,20 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from ipusim.errors import BadInputError, Problem
-from ipusim.files.compose import MAX_DEPTH, MAX_VALUES, Composer, Mark
+from ipusim.files.compose import MAX_DEPTH, MAX_PROBLEMS, MAX_VALUES, Composer, Mark
 from ipusim.files.scalars import check_float, check_int
 from ipusim.files.wording import FieldError, Path, describe, did_you_mean, dotted
 
-__all__ = ["MAX_DEPTH", "MAX_FILE_BYTES", "MAX_VALUES", "Document", "Mark", "load_document", "parse_document"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_FILE_BYTES",
+    "MAX_PROBLEMS",
+    "MAX_VALUES",
+    "Document",
+    "Mark",
+    "load_document",
+    "parse_document",
+]
 
 MAX_FILE_BYTES = 8 * 2**20
 """Largest file that is read."""
@@ -109,8 +118,10 @@ def _read(path: FilePath, name: str) -> bytes:
 def _neighbour(path: FilePath) -> str:
     try:
         names = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
+    except FileNotFoundError:
         return f"there is no folder {str(path.parent)!r}"
+    except OSError:
+        return ""
     return did_you_mean(path.name, names)
 
 

@@ -68,8 +68,10 @@ def find_file(kind: Kind, source: str | Path, folder: Path | None = None) -> Pat
     text = os.fspath(source)
     if isinstance(source, str) and text in packaged_names(kind):
         return packaged_file(kind, text)
+    if "\0" in text:
+        raise BadInputError([Problem(repr(text), 0, 0, "", "no file can have this name")])
     path = (folder or Path()) / text
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
         return path
     if path.suffix == "" and os.sep not in text and isinstance(source, str):
         return packaged_file(kind, text)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ipusim.errors import BadInputError, Problem
+from ipusim.files.compose import MAX_PROBLEMS
 from ipusim.files.document import Document
 from ipusim.files.plain import expected_noun, plain_message, tag_problem
 from ipusim.files.wording import FieldError, FieldsError, Path, describe, did_you_mean, join_words
@@ -44,8 +45,10 @@ def validate(
         return model.model_validate(document.data, context=dict(context or {}))
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = _problems(document, model, details, other_keys)
-    raise BadInputError(in_order(problems, document))
+    problems = in_order(_problems(document, model, details[:MAX_PROBLEMS], other_keys), document)
+    if len(details) > MAX_PROBLEMS:
+        problems.append(document.problem((), f"only {MAX_PROBLEMS} of {len(details)} problems are shown"))
+    raise BadInputError(problems)
 
 
 def in_order(problems: Iterable[Problem], document: Document) -> list[Problem]:

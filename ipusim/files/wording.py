@@ -9,6 +9,7 @@ Path: TypeAlias = tuple[str | int, ...]
 """Keys and list indices from the root of a document to a value, such as ``("ops", 0, "partials")``."""
 
 _LONGEST_SHOWN = 40
+_LONGEST_NAME = 100
 
 
 class FieldError(ValueError):
@@ -41,7 +42,12 @@ class FieldsError(ValueError):
 
 def dotted(path: Path) -> str:
     """Return `path` as users write it in ``--set``: ``ops.0.partials``."""
-    return ".".join(str(part) for part in path)
+    return ".".join(shorten(str(part), _LONGEST_NAME) for part in path)
+
+
+def shorten(text: str, length: int = _LONGEST_SHOWN) -> str:
+    """Return `text`, cut to `length` characters with an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def describe(value: object) -> str:
@@ -53,8 +59,7 @@ def describe(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"the number {value}"
     if isinstance(value, str):
-        shown = value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…"
-        return f"the text {shown!r}"
+        return f"the text {shorten(value)!r}"
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, (list, tuple)):
@@ -64,6 +69,8 @@ def describe(value: object) -> str:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for the candidate nearest to `word`, or an empty string if none is near."""
+    if len(word) > _LONGEST_NAME:
+        return ""
     from difflib import get_close_matches
 
     by_folded = {candidate.casefold(): candidate for candidate in candidates}

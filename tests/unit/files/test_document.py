@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from ipusim.errors import BadInputError, Problem
-from ipusim.files.document import MAX_DEPTH, MAX_FILE_BYTES, MAX_VALUES, Document, load_document, parse_document
+from ipusim.files.document import (
+    MAX_DEPTH,
+    MAX_FILE_BYTES,
+    MAX_PROBLEMS,
+    MAX_VALUES,
+    Document,
+    load_document,
+    parse_document,
+)
 
 
 def messages(text: str) -> list[str]:
@@ -154,7 +162,19 @@ def test_alias_expansion_is_bounded() -> None:
     bomb = "a: &a [1, 1]\n" + "".join(
         f"{name}: &{name} [{', '.join([f'*{before}'] * 2)}]\n" for before, name in pairwise(names)
     )
-    assert messages(bomb) == [f"f.yaml:16:12: p.1: the file has more than {MAX_VALUES:,} values, aliases expanded"]
+    assert messages(bomb) == [f"f.yaml:15:12: o.1: the file has more than {MAX_VALUES:,} values, aliases expanded"]
+
+
+def test_number_of_problems_is_bounded() -> None:
+    found = messages("a: .nan\n" * 1000)
+    assert len(found) == MAX_PROBLEMS + 1
+    assert found[-1] == "f.yaml:101:1: reading stops here, after 200 problems"
+
+
+def test_long_names_are_cut_in_messages() -> None:
+    name = "n" * 5000
+    assert all(len(message) < 300 for message in messages(f"{name}: !{name} *{name}\n{name}: .nan\n"))
+    assert len(messages(f"a: *{name}")[0]) < 200
 
 
 def test_number_of_values_is_bounded() -> None:
@@ -210,7 +230,7 @@ def test_a_mapping_obeys_the_rules_of_files() -> None:
     recursive: dict[str, object] = {}
     recursive["a"] = recursive
     assert failure(recursive) == "<dict>: a.a.a.a: nested more than 64 levels deep, or recursive"
-    assert failure({"a": [0] * MAX_VALUES}) == "<dict>: more than 200,000 values"
+    assert failure({"a": [0] * MAX_VALUES}) == "<dict>: more than 100,000 values"
 
 
 def test_numpy_numbers_become_plain_numbers() -> None:

@@ -57,6 +57,9 @@ def test_find_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(BadInputError) as name:
         find_file("configs", "mien")
     assert "there is no packaged chip of this name" in str(name.value)
+    assert find_file("configs", "a" * 5000 + ".yaml").suffix == ".yaml"
+    with pytest.raises(BadInputError, match="no file can have this name"):
+        find_file("configs", "a\0b")
     with pytest.raises(BadInputError) as path:
         find_file("configs", "gc200.yaml")
     assert str(path.value) == "gc200.yaml: no such file (the packaged chip is called 'gc200')"

@@ -154,6 +154,12 @@ def test_all_problems_come_in_the_order_of_the_file() -> None:
     ]
 
 
+def test_number_of_problems_is_bounded() -> None:
+    found = problems("name: x\n" + "".join(f"nam{index}: 1\n" for index in range(1000)))
+    assert len(found) == 201
+    assert found[-1] == "w.yaml:1:1: only 200 of 1000 problems are shown"
+
+
 def test_validators_see_the_context() -> None:
     assert problems("name: x", reserved=["x"]) == ["w.yaml:1:7: name: is reserved (choose another)"]
 
