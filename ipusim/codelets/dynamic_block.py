@@ -6,6 +6,18 @@ which has to set the output position block by block. Every worker sees all block
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
+
+CALL_CYCLES = 42
+"""Supervisor cycles of a call of the executed vertex."""
+SCAN_CYCLES = 33
+"""Of a sub-group of another region, or of the end of an empty bucket."""
+OWN_CYCLES = 102
+"""Of a sub-group of the tile's own region."""
+
 
 def coefficient_load_cycles(block_size: int, float_input: bool) -> int:
     """Return the cycles of loading one block of weights, 64 bits per cycle."""
@@ -122,3 +134,54 @@ def block_cycles(
     return supervisor + workers * worker_slots(
         n_rows, z, y_sum, block_size, float_input, float_partials, conv_units, retain_x
     )
+
+
+def piece_cycles(
+    n_rows: int,
+    n_blocks: int,
+    z: int,
+    block_size: int,
+    float_input: bool,
+    float_partials: bool,
+    conv_units: int,
+    retain_x: bool,
+    workers: int,
+) -> int:
+    """Return the cycles of an own sub-group of `n_blocks` blocks in `n_rows` rows.
+
+    Every worker sees all blocks; `z` is the most columns that one of them has. Linear in rows and blocks.
+    Source: reference/MODEL_DYNAMIC.md section 3.
+    """
+    passes = weight_passes(block_size, conv_units)
+    slots = pass_slots(block_size, z, float_input, float_partials, conv_units) + z * column_slots(
+        block_size, float_input
+    )
+    per_block = coefficient_load_cycles(block_size, float_input) + 3 + 12 * passes
+    per_block += workers * passes * (slots - (3 if retain_x else 0))
+    start = workers * start_slots(block_size, float_input, float_partials, conv_units)
+    return OWN_CYCLES + start + (n_rows if retain_x else 0) + n_blocks * per_block
+
+
+def conv_units_of(chip: Any, inputs: str, partials: str) -> int:
+    """Return the conv units of the AMP of `chip` for these formats; 0 where it has no such mode."""
+    return max((mode.units for mode in chip.amp_modes if (mode.inputs, mode.partials) == (inputs, partials)), default=0)
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    inputs, partials = settings["inputs"], settings["partials"]
+    formats = (int(settings["block_size"]), inputs == "float32", partials == "float32")
+    units, retain_x = conv_units_of(chip, inputs, partials), not settings.get("transposed", False)
+    counts = (fields["rows"], fields["blocks"], fields["worker_cols"])
+    # a vertex is linear in its sub-groups: one of them holds all rows and blocks, the others only start
+    whole = piece_cycles(*counts, *formats, units, retain_x, chip.worker_contexts)
+    empty = piece_cycles(0, 0, fields["worker_cols"], *formats, units, retain_x, chip.worker_contexts)
+    cycles = CALL_CYCLES + SCAN_CYCLES * fields["other_sub_groups"]
+    return cycles + whole + (fields["own_sub_groups"] - 1) * empty if fields["own_sub_groups"] else cycles
+
+
+CODELET = Codelet(
+    name="dynamic_block",
+    fields=("own_sub_groups", "other_sub_groups", "rows", "blocks", "worker_cols"),
+    cycles=_cycles,
+    source="poplibs popsparse SparseDenseMatMulBlock estimate",
+)

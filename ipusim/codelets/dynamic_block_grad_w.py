@@ -6,7 +6,12 @@ dense operands transposed first (:mod:`ipusim.codelets.sparse_block_transpose_gr
 
 from __future__ import annotations
 
-from ipusim.codelets.dynamic_element_wise_grad_w import grad_w_supervisor_cycles
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.dynamic_block import conv_units_of
+from ipusim.codelets.dynamic_element_wise_grad_w import CALL_CYCLES, OWN_CYCLES, grad_w_supervisor_cycles
+from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -106,3 +111,51 @@ def amp_grad_w_cycles(
         overlap = 4
         run_slots = 32
     return supervisor + workers * (finish + n_rows * y_sum * (run_slots * chunks - overlap * (chunks - 1)))
+
+
+def plain_piece_slots(
+    worker_rows: int, worker_blocks: int, z: int, block_size: int, float_input: bool, float_partials: bool
+) -> int:
+    """Return the slots of a worker of the plain vertex with `worker_blocks` blocks in `worker_rows` rows."""
+    formats = (block_size, float_input, float_partials)
+    blocks = block_grad_w_worker_slots(1, z, worker_blocks, *formats) - block_grad_w_worker_slots(1, z, 0, *formats)
+    return block_grad_w_worker_slots(worker_rows, z, 0, *formats) + blocks
+
+
+def amp_piece_cycles(
+    n_rows: int,
+    n_blocks: int,
+    z: int,
+    block_size: int,
+    float_input: bool,
+    float_partials: bool,
+    conv_units: int,
+    workers: int,
+) -> int:
+    """Return the cycles of the AMP vertex for one sub-group of `n_blocks` blocks in `n_rows` rows, without the call."""
+    cycles = amp_grad_w_cycles(
+        1, 1, 1, z, n_rows, n_blocks, block_size, float_input, float_partials, conv_units, workers
+    )
+    return cycles + 8 * (n_rows - 1) - CALL_CYCLES
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    inputs, partials, z = settings["inputs"], settings["partials"], fields["cols"]
+    formats = (int(settings["block_size"]), inputs == "float32", partials == "float32")
+    if not fields["blocks"]:
+        return CALL_CYCLES
+    if settings["amp"]:
+        units = conv_units_of(chip, inputs, partials)
+        return CALL_CYCLES + amp_piece_cycles(
+            fields["rows"], fields["blocks"], z, *formats, units, chip.worker_contexts
+        )
+    slots = plain_piece_slots(fields["worker_rows"], fields["worker_blocks"], z, *formats)
+    return CALL_CYCLES + OWN_CYCLES + int(chip.worker_contexts) * slots
+
+
+CODELET = Codelet(
+    name="dynamic_block_grad_w",
+    fields=("rows", "blocks", "worker_rows", "worker_blocks", "cols"),
+    cycles=_cycles,
+    source="poplibs popsparse SparseDenseMatMulBlockGradW and its AMP variant, estimates",
+)

@@ -2,12 +2,24 @@
 
 The same shapes, with other constants, hold for the gradient of the dense input when it has buckets of its own. A vertex
 walks over all sub-groups of all its buckets, skips the ones of other tiles and multiplies its own. The formulas are the
-published planner's estimates; what the assembly really repeats per batch chunk is in :func:`chunked_row_slots`.
+published planner's estimates; what the assembly really repeats per batch chunk is in :func:`chunked_worker_slots`.
 
 Lists of row lengths enter as their count and their sum, because every term is linear in the row length.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
+
+CALL_CYCLES = 30
+"""Supervisor cycles of a call of the executed vertex."""
+SCAN_CYCLES = 32
+"""Of a sub-group of another region, or of the end of an empty bucket."""
+OWN_CYCLES = 93
+"""Of a sub-group of the tile's own region."""
 
 
 def sub_group_cycles(
@@ -81,6 +93,38 @@ def grad_a_worker_slots(n_rows: int, z: int, n_lists: int, y_sum: int, float_inp
     return 32 + n_rows * (11 + _half_chunks(z, n_lists, y_sum, 14, 10))
 
 
+def chunked_worker_slots(n_rows: int, z: int, n_non_zeros: int, float_input: bool) -> int:
+    """Return the slots that a worker of the forward vertex really takes: loop set-up for each chunk of the batch.
+
+    Parameters
+    ----------
+    n_rows, z : int
+        Rows of the worker; its columns, whole vectors.
+    n_non_zeros : int
+        Non-zeros in all these rows.
+    float_input : bool
+        Chunks of 4 columns (float32) rather than 8 (float16).
+
+    Notes
+    -----
+    Source: instruction counts of the published assembly (reference/MODEL_DYNAMIC.md, section 2, item 4). The estimate
+    above charges the set-up once for each row.
+    """
+    if float_input:
+        if z == 4:
+            return 25 + 13 * n_rows + 3 * n_non_zeros
+        if z == 2:
+            return 27 + 11 * n_rows + 2 * n_non_zeros
+        rest = 1 if z & 2 else 0
+        return 30 + n_rows * (13 + z // 4 * 12 + rest * 12) + n_non_zeros * (z // 4 * 3 + rest * 2)
+    if z == 8:
+        return 28 + 15 * n_rows + 3 * n_non_zeros
+    if z == 4:
+        return 30 + 11 * n_rows + 2 * n_non_zeros
+    rest = 1 if z & 4 else 0
+    return 33 + n_rows * (13 + z // 8 * 17 + rest * 15) + n_non_zeros * (z // 8 * 3 + rest * 2)
+
+
 def _float_chunks(z: int, n_lists: int, y_sum: int, head: int) -> int:
     slots = (3 if z % 4 else 1) * n_lists
     if z >= 4:
@@ -133,3 +177,33 @@ def grad_a_cycles(
     """Return the estimated cycles of the input-gradient vertex with buckets of its own."""
     supervisor = sub_group_cycles(30, 46, 46, n_buckets, n_own_buckets, sub_groups_per_bucket)
     return supervisor + workers * grad_a_worker_slots(n_rows, z, n_lists, y_sum, float_input)
+
+
+def executed_cycles(own_sub_groups: int, other_sub_groups: int, worker_slots: int, own: int, workers: int) -> int:
+    """Return the cycles of an element-wise vertex over the sub-groups of its buckets.
+
+    Parameters
+    ----------
+    own_sub_groups, other_sub_groups : int
+        Sub-groups of the tile's region; sub-groups of others, and empty buckets.
+    worker_slots : int
+        Slots of the slowest worker, summed over the own sub-groups.
+    own : int
+        Supervisor cycles of an own sub-group.
+    workers : int
+        Worker contexts of the tile.
+    """
+    return CALL_CYCLES + own * own_sub_groups + SCAN_CYCLES * other_sub_groups + workers * worker_slots
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:  # noqa: ARG001
+    counts = (fields["own_sub_groups"], fields["other_sub_groups"], fields["worker_slots"])
+    return executed_cycles(*counts, OWN_CYCLES, chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="dynamic_element_wise",
+    fields=("own_sub_groups", "other_sub_groups", "worker_slots"),
+    cycles=_cycles,
+    source="poplibs popsparse SparseDenseMatMulElementWise, estimate and instruction counts",
+)

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
+
+CALL_CYCLES = 75
+"""Supervisor cycles of a call."""
+OWN_CYCLES = 26
+"""Of a sub-group of the tile's own region."""
+
 
 def grad_w_supervisor_cycles(base: int, n_own_buckets: int, sub_groups_per_bucket: int) -> int:
     """Return the supervisor cycles of a weight-gradient vertex (reference/sparse.md sections 2.4 and 2.5)."""
@@ -33,3 +43,15 @@ def grad_w_cycles(
     """Return the estimated cycles of the weight-gradient vertex."""
     supervisor = grad_w_supervisor_cycles(75, n_own_buckets, sub_groups_per_bucket)
     return supervisor + workers * grad_w_worker_slots(n_rows, z, y_sum, float_input)
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:  # noqa: ARG001
+    return CALL_CYCLES + OWN_CYCLES * fields["own_sub_groups"] + int(chip.worker_contexts) * fields["worker_slots"]
+
+
+CODELET = Codelet(
+    name="dynamic_element_wise_grad_w",
+    fields=("own_sub_groups", "worker_slots"),
+    cycles=_cycles,
+    source="poplibs popsparse SparseDenseMatMulGradWElementWise estimate",
+)

@@ -5,7 +5,14 @@ It scatters into the output, row by row of the forward metadata; the workers div
 
 from __future__ import annotations
 
-from ipusim.codelets.dynamic_element_wise import sub_group_cycles
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.dynamic_element_wise import executed_cycles, sub_group_cycles
+from ipusim.codelets.registry import Codelet
+
+OWN_CYCLES = 112
+"""Supervisor cycles of a sub-group of the tile's own region."""
 
 
 def transpose_worker_slots(n_rows: int, z: int, n_lists: int, y_sum: int, float_input: bool) -> int:
@@ -58,3 +65,16 @@ def transpose_cycles(
     """Return the estimated cycles of the scattering vertex."""
     supervisor = sub_group_cycles(30, 44, 68, n_buckets, n_own_buckets, sub_groups_per_bucket)
     return supervisor + workers * transpose_worker_slots(n_rows, z, n_lists, y_sum, float_input)
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:  # noqa: ARG001
+    counts = (fields["own_sub_groups"], fields["other_sub_groups"], fields["worker_slots"])
+    return executed_cycles(*counts, OWN_CYCLES, chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="dynamic_element_wise_transpose",
+    fields=("own_sub_groups", "other_sub_groups", "worker_slots"),
+    cycles=_cycles,
+    source="poplibs popsparse SparseDenseMatMulElementWiseTranspose estimate",
+)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -22,3 +26,16 @@ def bucket_transpose_cycles(n_transposes: int, rows: int, cols: int, float_input
     else:
         slots = 29 + per_worker * (18 + row_grains * (12 + per_grain * (col_grains - 2)))
     return 7 + workers * slots
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    edge = int(settings["block_size"])
+    return bucket_transpose_cycles(fields["blocks"], edge, edge, settings["inputs"] == "float32", chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="sparse_bucket_transpose",
+    fields=("blocks",),
+    cycles=_cycles,
+    source="poplibs popsparse, estimate of the transpose of buckets",
+)

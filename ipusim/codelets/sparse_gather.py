@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -21,3 +25,15 @@ def gather_cycles(n_indices: int, float_input: bool, workers: int) -> int:
     if vectors == 0:
         return 18 + workers * (23 + rest)
     return 18 + workers * (23 + max(slots, slots + rest - per_vector))
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    return gather_cycles(fields["indices"], settings["inputs"] == "float32", chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="sparse_gather",
+    fields=("indices",),
+    cycles=_cycles,
+    source="poplibs popsparse SparseGatherElementWise estimate",
+)

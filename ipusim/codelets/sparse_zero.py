@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -19,3 +23,15 @@ def zero_executed_cycles(n_partials: int, partials_per_vector: int, workers: int
     Source: reference/MODEL_DYNAMIC.md section 3.
     """
     return workers * (14 + ceil_div(ceil_div(n_partials, workers), partials_per_vector))
+
+
+def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    return zero_executed_cycles(fields["partials"], 2 if settings["partials"] == "float32" else 4, chip.worker_contexts)
+
+
+CODELET = Codelet(
+    name="sparse_zero",
+    fields=("partials",),
+    cycles=_cycles,
+    source="instruction counts of the zeroing loop in the poplibs popsparse assembly",
+)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from ipusim.cost.arithmetic import ceil_div
 
 
-def worker_pieces(rows: int, cols: int, workers: int) -> list[tuple[int, int]]:
-    """Return the rows and columns of every busy worker.
+def worker_pieces(rows: int, cols: int, workers: int) -> list[tuple[int, int, int, int]]:
+    """Return the part of every busy worker.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def worker_pieces(rows: int, cols: int, workers: int) -> list[tuple[int, int]]:
     Returns
     -------
     list of tuple of int
-        One ``(rows, columns)`` per busy worker; together they have as many elements as the rectangle.
+        ``(first row, rows, first column, columns)`` of each busy worker; together they cover the rectangle once.
     """
     share = ceil_div(rows * cols, workers)
     rows_per = min(ceil_div(share, cols), rows)
@@ -32,7 +32,9 @@ def worker_pieces(rows: int, cols: int, workers: int) -> list[tuple[int, int]]:
     n_cols = cols // cols_per
     pieces = [
         (
+            i * rows_per,
             rows_per + (rows % rows_per if i == n_rows - 1 else 0),
+            j * cols_per,
             cols_per + (cols % cols_per if j == n_cols - 1 else 0),
         )
         for i in range(n_rows)
@@ -41,15 +43,25 @@ def worker_pieces(rows: int, cols: int, workers: int) -> list[tuple[int, int]]:
     while len(pieces) < workers:
         largest = 0
         for i in range(len(pieces)):
-            if pieces[i][0] * pieces[i][1] > pieces[largest][0] * pieces[largest][1]:
+            if pieces[i][1] * pieces[i][3] > pieces[largest][1] * pieces[largest][3]:
                 largest = i
-        height, width = pieces[largest]
+        row, height, col, width = pieces[largest]
         if height * width == 1:
             break
         if height > width:
-            pieces[largest] = (height - height // 2, width)
-            pieces.append((height // 2, width))
+            kept = height - height // 2
+            pieces[largest] = (row, kept, col, width)
+            pieces.append((row + kept, height - kept, col, width))
         else:
-            pieces[largest] = (height, width - width // 2)
-            pieces.append((height, width // 2))
+            kept = width - width // 2
+            pieces[largest] = (row, height, col, kept)
+            pieces.append((row, height, col + kept, width - kept))
     return pieces
+
+
+def widest_share(cols: int, workers: int) -> int:
+    """Return the most columns that a worker gets of one row of `cols` columns."""
+    widest = 0
+    for piece in worker_pieces(1, cols, workers):
+        widest = max(widest, piece[3])
+    return widest

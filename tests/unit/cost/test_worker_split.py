@@ -1,9 +1,10 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ipusim.cost.worker_split import worker_pieces
+from ipusim.cost.worker_split import widest_share, worker_pieces
 from ipusim.kernels.jit import compiled
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors" / "worker_split.csv"
@@ -15,7 +16,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("rows", "cols", "expected"), ROWS)
 def test_every_split_of_the_published_library(rows, cols, expected):
-    pieces = sorted(worker_pieces(rows, cols, 6))
+    pieces = sorted((height, width) for _, height, _, width in worker_pieces(rows, cols, 6))
     assert pieces == sorted(tuple(map(int, piece.split("x"))) for piece in expected)
 
 
@@ -28,7 +29,16 @@ def test_compiled_split_is_the_same():
 @pytest.mark.parametrize("workers", [1, 2, 3, 6, 8])
 @pytest.mark.parametrize("cols", [1, 2, 5, 7, 16])
 @pytest.mark.parametrize("rows", [1, 2, 3, 12, 13, 31])
-def test_pieces_cover_the_rectangle_and_use_no_more_workers(rows, cols, workers):
+def test_pieces_cover_the_rectangle_once_and_use_no_more_workers(rows, cols, workers):
+    covered = np.zeros((rows, cols), int)
     pieces = worker_pieces(rows, cols, workers)
-    assert sum(height * width for height, width in pieces) == rows * cols
+    for row, height, col, width in pieces:
+        covered[row : row + height, col : col + width] += 1
+    assert (covered == 1).all()
     assert len(pieces) == min(workers, rows * cols)
+
+
+def test_widest_share():
+    # 64 columns: five pieces of 11 with the remainder in the last, which is then halved
+    assert widest_share(64, 6) == 11
+    assert widest_share(3, 6) == 1

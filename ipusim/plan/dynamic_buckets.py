@@ -1,0 +1,240 @@
+"""The on-device form of a dynamic sparse matrix: fixed-size buckets of values and 16-bit metadata words.
+
+A bucket holds sub-groups one after the other and ends with a 0. A sub-group starts with a header, ``id x y ...`` (the
+id is the number of its region plus one), and has two words for each row, offset in the output and number of non-zeros,
+before the offsets of the row's non-zeros in the dense operand. Source: reference/sparse.md section 2.7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.cost.dynamic_non_zeros import ROW_WORDS, stored_header_words
+from ipusim.cost.worker_split import worker_pieces
+from ipusim.kernels.jit import compiled
+from ipusim.plan.dynamic_partition import Placement
+from ipusim.plan.dynamic_plan import DynamicPlan
+from ipusim.plan.dynamic_vertices import row_bounds
+from ipusim.sparse.blocks import Blocks, canonical_blocks
+
+IntArray = NDArray[np.int64]
+
+WORKER_WORDS = 5
+ELEMENT_WISE_FIXED_WORDS = 9
+BLOCK_FIXED_WORDS = 7
+GRAD_W_WORKER_WORDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """The buckets of all tiles.
+
+    Attributes
+    ----------
+    words : uint16 array [tiles used, words]
+        Metadata.
+    values : float32 array [tiles used, groups, block_size, block_size]
+        Values, on the grid of the data format; unused places are 0.
+    """
+
+    words: NDArray[np.uint16]
+    values: NDArray[np.float32]
+
+
+def encode_buckets(placement: Placement) -> Buckets:
+    """Return the buckets of a placed pattern.
+
+    Parameters
+    ----------
+    placement : Placement
+        Its blocks may lack values; they count as ones.
+    """
+    plan, blocks = placement.plan, placement.blocks
+    tiles, block = plan.n_tiles_used, plan.problem.block_size
+    words = np.zeros((tiles, plan.bucket_words), np.uint16)
+    values = np.zeros((tiles, plan.bucket_groups, block, block), np.float32)
+    if placement.order.size:
+        sizes = placement.piece_stop - placement.piece_start
+        first_value = _offsets_in_bucket(placement.piece_bucket, sizes)
+        piece = np.repeat(np.arange(sizes.size), sizes)
+        nth = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        chosen = placement.order[placement.piece_start[piece] + nth]
+        data = 1.0 if blocks.data is None else blocks.data[chosen]
+        values[placement.piece_bucket[piece], first_value[piece] + nth] = data
+        _write_words(placement, words, piece, nth, chosen)
+    return Buckets(words, values)
+
+
+def _offsets_in_bucket(bucket: IntArray, sizes: IntArray) -> IntArray:
+    before = np.cumsum(sizes) - sizes
+    first = np.searchsorted(bucket, bucket)
+    return before - before[first]
+
+
+def _write_words(
+    placement: Placement, words: NDArray[np.uint16], piece: IntArray, nth: IntArray, chosen: IntArray
+) -> None:
+    plan, blocks = placement.plan, placement.blocks
+    problem = plan.problem
+    header = stored_header_words(problem.block_size, problem.grad_w, problem.workers)
+    sizes, rows = placement.piece_stop - placement.piece_start, placement.piece_rows
+    piece_words = header + ROW_WORDS * rows + sizes
+    start = _offsets_in_bucket(placement.piece_bucket, piece_words)
+    bucket = placement.piece_bucket[piece]
+
+    position = placement.piece_start[piece] + nth
+    row = placement.row_index[position] - placement.row_index[placement.piece_start[piece]]
+    body = start[piece] + header + nth + ROW_WORDS * row
+    col = blocks.cols[chosen] % plan.y_groups
+    words[bucket, body + ROW_WORDS] = col * _dense_unit(plan)
+
+    heads = np.flatnonzero((nth == 0) | (np.diff(row, prepend=-1) != 0))
+    lengths = np.diff(np.append(heads, nth.size))
+    words[bucket[heads], body[heads]] = blocks.rows[chosen[heads]] % plan.x_groups * problem.block_size
+    words[bucket[heads], body[heads] + 1] = lengths - (1 if problem.block_size > 1 else 0)
+
+    region = placement.piece_home // plan.p_n
+    fixed = np.zeros((sizes.size, header), np.int64)
+    fixed[:, 0] = region + 1
+    fixed[:, 1], fixed[:, 2] = np.divmod(region, plan.p_k)
+    if problem.block_size > 1:
+        fixed[:, 3], fixed[:, 4], fixed[:, 5] = sizes, piece_words, rows - 1
+        fixed[:, 6] = problem.workers if problem.grad_w else 0
+    else:
+        fixed[:, 3], fixed[:, 4], fixed[:, 5], fixed[:, 6] = sizes, piece_words, plan.z, rows - 1
+        fixed[:, 7], fixed[:, 8] = header, problem.workers
+        compiled(write_workers)(
+            placement.piece_start,
+            placement.piece_stop,
+            placement.row_index,
+            row_bounds(placement),
+            plan.z // plan.z_grain,
+            plan.z_grain,
+            problem.workers,
+            fixed,
+        )
+    if fixed.max() > np.iinfo(np.uint16).max:
+        raise ValueError("a sub-group of the metadata is longer than its 16-bit words can say")
+    columns = start[:, None] + np.arange(header)
+    words[placement.piece_bucket[:, None], columns] = fixed
+
+
+def write_workers(
+    starts: IntArray,
+    stops: IntArray,
+    row_index: IntArray,
+    row_starts: IntArray,
+    z_grains: int,
+    z_grain: int,
+    workers: int,
+    fixed: IntArray,
+) -> None:
+    """Write the entries of the workers into the headers of element-wise sub-groups.
+
+    An entry is: first non-zero, columns, first column, rows - 1, words from the first row to the worker's first row. A
+    worker without rows keeps zeros: no columns.
+
+    Parameters
+    ----------
+    starts, stops : int64 array [pieces]
+        Runs of non-zeros.
+    row_index : int64 array [non-zeros]
+    row_starts : int64 array [rows + 1]
+    z_grains, z_grain, workers : int
+        Columns of the tile in grains, columns of a grain, worker contexts.
+    fixed : int64 array [pieces, header words]
+        Changed in place.
+    """
+    for piece in range(len(starts)):
+        start, stop = starts[piece], stops[piece]
+        first = row_index[start]
+        n_rows = row_index[stop - 1] - first + 1
+        place = ELEMENT_WISE_FIXED_WORDS
+        for row, height, col, width in worker_pieces(n_rows, z_grains, workers):
+            begin = max(start, row_starts[first + row])
+            fixed[piece, place] = begin - start
+            fixed[piece, place + 1] = width * z_grain
+            fixed[piece, place + 2] = col * z_grain
+            fixed[piece, place + 3] = height - 1
+            fixed[piece, place + 4] = begin - start + ROW_WORDS * row
+            place += WORKER_WORDS
+
+
+def _dense_unit(plan: DynamicPlan) -> int:
+    """Return what one column of the sparse operand advances the offset in the dense one."""
+    if plan.problem.block_size > 1:
+        return plan.problem.block_size
+    return plan.z * plan.problem.data_bytes
+
+
+def decode_buckets(plan: DynamicPlan, buckets: Buckets) -> Blocks:
+    """Return the matrix that lies in the buckets.
+
+    Parameters
+    ----------
+    plan : DynamicPlan
+        Plan of the buckets.
+    buckets : Buckets
+        As written by :func:`encode_buckets`.
+
+    Returns
+    -------
+    Blocks
+        In canonical order, with values.
+    """
+    problem = plan.problem
+    block = problem.block_size
+    found = np.empty((plan.n_tiles_used * plan.bucket_groups, 4), np.int64)
+    header = stored_header_words(block, problem.grad_w, problem.workers)
+    count = compiled(read_words)(buckets.words, header, block, plan.x_groups, plan.y_groups, _dense_unit(plan), found)
+    rows, cols, tile, slot = found[:count].T
+    shape = (problem.m_groups * block, problem.k_groups * block)
+    return canonical_blocks(shape, block, rows, cols, buckets.values[tile, slot])
+
+
+def read_words(
+    words: NDArray[np.uint16],
+    header: int,
+    block_size: int,
+    x_groups: int,
+    y_groups: int,
+    dense_unit: int,
+    found: IntArray,
+) -> int:
+    """Read all metadata; write row, column, tile and place of the value of each non-zero to `found`.
+
+    Parameters
+    ----------
+    words : uint16 array [tiles, words]
+    header, block_size, x_groups, y_groups, dense_unit : int
+        Words before the rows, and what offsets count in.
+    found : int64 array [capacity, 4]
+
+    Returns
+    -------
+    int
+        Non-zeros found.
+    """
+    count = 0
+    for tile in range(len(words)):
+        here, slot = 0, 0
+        while words[tile, here] != 0:
+            x, y = int(words[tile, here + 1]), int(words[tile, here + 2])
+            n_rows = int(words[tile, here + (5 if block_size > 1 else 6)]) + 1
+            cursor = here + header
+            for _ in range(n_rows):
+                row = x * x_groups + int(words[tile, cursor]) // block_size
+                length = int(words[tile, cursor + 1]) + (1 if block_size > 1 else 0)
+                for i in range(length):
+                    found[count, 0] = row
+                    found[count, 1] = y * y_groups + int(words[tile, cursor + 2 + i]) // dense_unit
+                    found[count, 2] = tile
+                    found[count, 3] = slot
+                    slot += 1
+                    count += 1
+                cursor += 2 + length
+            here += int(words[tile, here + 4])
+    return count
