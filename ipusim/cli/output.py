@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ipusim.files.atomic import write_atomic
 
+_PLAIN_BARS = str.maketrans("█░", "#.")
 _NARROWEST, _WIDEST, _PIPED = 60, 120, 80
 
 
@@ -19,10 +18,16 @@ def emit(text: str, output: Path | None) -> None:
     if output is not None:
         write_atomic(output, text)
         return
-    reconfigure: Callable[..., Any] | None = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")
-    sys.stdout.write(text)
+    sys.stdout.write(_printable(text, sys.stdout.encoding or "utf-8"))
+
+
+def _printable(text: str, encoding: str) -> str:
+    """Return `text` in what a terminal of another encoding than UTF-8 can show."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN_BARS).encode(encoding, "replace").decode(encoding)
+    return text
 
 
 def wants_json(as_json: bool, output: Path | None) -> bool:

@@ -175,3 +175,10 @@ def test_an_output_that_cannot_be_written_is_bad_input(tmp_path, capsys):
 def test_module_entry_point():
     done = _run("chips", "--jsn")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_bars_survive_a_terminal_without_unicode():
+    code = "from ipusim.cli.output import emit; emit('██░ µ\\n', None)"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (done.stdout, done.stderr) == ("##. ?\n", "")
