@@ -111,6 +111,44 @@ def vertex_cycles(
     return total + conv_groups * (16 + in_groups * (14 + out_groups * (14 + inner)))
 
 
+def matmul_cycles(
+    rows: int,
+    conv_groups: int,
+    in_groups: int,
+    out_groups: int,
+    out_channels: int,
+    passes: int,
+    load_cycles: int,
+    units: int,
+    filter_height: int,
+    float_inputs: bool,
+    float_partials: bool,
+    workers: int,
+) -> int:
+    """Return the supervisor cycles of a matrix product: one kernel position, the rows shared out evenly.
+
+    Parameters as in :func:`vertex_cycles`, clearing of the outputs included.
+    """
+    most, fewest = ceil_div(rows, workers), rows // workers
+    base = 17 if float_partials else 18
+    slowest = base + item_cycles(most, units, float_inputs, float_partials)
+    quickest = base + item_cycles(fewest, units, float_inputs, float_partials) if fewest else 0
+    return zero_cycles(rows, out_channels, out_groups, conv_groups, workers) + vertex_cycles(
+        slowest,
+        quickest,
+        conv_groups,
+        in_groups,
+        out_groups,
+        passes,
+        load_cycles,
+        filter_height,
+        1,
+        1,
+        float_partials,
+        workers,
+    )
+
+
 def quarter_worker_cycles(items: Sequence[int]) -> int:
     """Return the slots of a worker that runs the row pieces `items` with 8-bit inputs."""
     return 18 + sum(16 + (4, 18, 23)[n] if n < 3 else 16 + 27 + 4 * (n - 3) for n in items)

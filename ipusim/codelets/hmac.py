@@ -85,6 +85,31 @@ def vertex_cycles(
     return total + conv_groups * (23 + in_groups * (15 + out_groups * (10 + workers * slowest)))
 
 
+def matmul_cycles(
+    rows: int,
+    conv_groups: int,
+    in_groups: int,
+    out_groups: int,
+    in_channels: int,
+    out_channels: int,
+    float_inputs: bool,
+    float_partials: bool,
+    workers: int,
+) -> int:
+    """Return the supervisor cycles of a matrix product, the rows shared out evenly, clearing of the outputs included.
+
+    Parameters as in :func:`vertex_cycles`; `in_channels` and `out_channels` are those of one group.
+    """
+    dot = dot_cycles(in_channels, 2 if float_inputs else 4, float_inputs, float_partials)
+    columns = out_channels if float_partials else ceil_div(out_channels, 2)
+    item = item_cycles(ceil_div(rows, workers), columns, dot, True)
+    slowest = 16 + 16 - _saved_slots(True, float_inputs) + item
+    total = vertex_cycles(slowest, conv_groups, in_groups, out_groups, True, float_inputs, float_partials, workers)
+    if in_groups == 1 and out_channels == 1:
+        return total
+    return total + zero_cycles(rows, out_channels, out_groups, conv_groups, workers)
+
+
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
     workers = chip.worker_contexts
     float_inputs, float_partials = settings["inputs"] == "float32", settings["partials"] == "float32"

@@ -9,9 +9,7 @@ from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
 
 
-def copy_cycles(
-    n_bytes: int, extent: int, element_bytes: int, copy_bytes_per_cycle: int, data_path_bytes: int
-) -> int:
+def copy_cycles(n_bytes: int, extent: int, element_bytes: int, copy_bytes_per_cycle: int, data_path_bytes: int) -> int:
     """Return the supervisor cycles of the copy.
 
     Parameters

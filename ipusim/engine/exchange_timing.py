@@ -16,7 +16,7 @@ from ipusim.chip.model import Chip
 from ipusim.cost.exchange import rate_sixteenths
 from ipusim.cost.layout import exchange_rows
 from ipusim.engine.charges import Charges
-from ipusim.ir.program import Program, Transfers
+from ipusim.ir.program import Program, TileArray, Transfers
 from ipusim.ir.regions import IntArray
 
 
@@ -104,7 +104,7 @@ def _transfers_load(transfers: Transfers, program: Program, chip: Chip) -> _Load
     return _Load(sent, received - kept, shared, fragments)
 
 
-def _bus_is_whole(group: IntArray, tiles: IntArray, chip: Chip) -> IntArray:
+def _bus_is_whole(group: IntArray, tiles: TileArray, chip: Chip) -> IntArray:
     """Return for every member of every group whether all tiles of its bus are members: bool array [entries]."""
     if not chip.exchange_bus_sharing or chip.tiles_per_exchange_bus < 2 or len(tiles) == 0:
         return np.zeros(len(tiles), dtype=bool)

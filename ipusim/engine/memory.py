@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipusim.chip.model import Chip
-from ipusim.ir.program import Program, Superstep, Transfers, VertexSet
+from ipusim.ir.program import Program, Superstep, TileArray, Transfers, VertexSet
 from ipusim.ir.regions import IntArray
 
 CATEGORIES = ("tensors", "operands", "partials", "exchange_code")
@@ -142,7 +142,8 @@ def _operands(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
     for index, step in enumerate(steps):
         for transfers in step.exchange:
             readers = [later for later in range(index + 1, len(steps)) if _reads(steps[later], transfers.variable)]
-            last = max((later for later in readers if steps[later].op == step.op), default=min(index + 1, len(steps) - 1))
+            of_op = [later for later in readers if steps[later].op == step.op]
+            last = max(of_op, default=min(index + 1, len(steps) - 1))
             yield Allocation(transfers.variable, "operands", index, last, _delivered(program, transfers))
 
 
@@ -166,12 +167,11 @@ def _partials(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
                 if operand.access == "in" or variable.home is not None:
                     continue
                 last = max(
-                    (later for later in range(index, len(steps)) if _touches(steps[later], variable.name)), default=index
+                    (later for later in range(index, len(steps)) if _touches(steps[later], variable.name)),
+                    default=index,
                 )
                 n_bytes = operand.regions.n_elements * variable.element_bytes
-                yield Allocation(
-                    variable.name, "partials", index, last, _sum(program.n_tiles, vertices.tile, n_bytes)
-                )
+                yield Allocation(variable.name, "partials", index, last, _sum(program.n_tiles, vertices.tile, n_bytes))
 
 
 def _exchange_code(program: Program, steps: list[Superstep], chip: Chip) -> Allocation:
@@ -195,7 +195,7 @@ def _exchange_code(program: Program, steps: list[Superstep], chip: Chip) -> Allo
     return Allocation("", "exchange_code", 0, len(steps), words * int(chip.exchange_instruction_bytes))
 
 
-def _sum(n_tiles: int, tile: IntArray, n_bytes: IntArray) -> IntArray:
+def _sum(n_tiles: int, tile: TileArray, n_bytes: IntArray) -> IntArray:
     return np.bincount(tile, weights=n_bytes, minlength=n_tiles).astype(np.int64)
 
 

@@ -133,4 +133,3 @@ def unique_rows(table: IntArray) -> tuple[IntArray, IntArray]:
         key = key * span + (table[:, column] - low[column])
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     return table[first], inverse.reshape(-1).astype(np.int64)
-

@@ -31,7 +31,7 @@ def lower_elementwise(builder: Builder, op: Op) -> None:
         view = matrix_view(builder.graph.tensors[name].shape)
         if _aligned(view, shape, builder.graph.tensors[name].shape, output.shape):
             variables[name] = _small_operand(builder, name, view)
-            exchange.append(_broadcast(builder, variables[name], shape, home))
+            exchange.append(_broadcast(builder, variables[name], home))
         else:
             source = _small_operand(builder, name, view)
             variables[name], move, vertices = _expanded(builder, op, source, shape, home)
@@ -101,7 +101,7 @@ def _needed_regions(view: Shape, regions: Regions) -> Regions:
     return whole_boxes(_needed(view, regions), (step[0], step[1], step[2]), regions.count)
 
 
-def _broadcast(builder: Builder, variable: Variable, shape: Shape, home: Home) -> Transfers:
+def _broadcast(builder: Builder, variable: Variable, home: Home) -> Transfers:
     """Return the exchange that brings a broadcast operand to every tile that holds a piece of the result."""
     n_tiles = builder.chip.n_tiles
     regions = _needed_regions(variable.shape, home.regions)
@@ -167,9 +167,7 @@ def _vertices(op: Op, operands: list[Variable], result: Variable, shape: Shape, 
     regions = home.regions
     elements = regions.n_elements * regions.count
     reads = tuple(
-        Operand(
-            variable.name, "in", regions if variable.shape == shape else _needed_regions(variable.shape, regions)
-        )
+        Operand(variable.name, "in", regions if variable.shape == shape else _needed_regions(variable.shape, regions))
         for variable in operands
     )
     writes = Operand(result.name, "out", regions)

@@ -12,13 +12,14 @@ import numpy as np
 
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.ir.program import Home, Operand, Repeat, Superstep, Transfers, Variable, VertexSet
-from ipusim.ir.regions import NO_STEP, IntArray, Regions, volume, whole_boxes
+from ipusim.ir.regions import IntArray, Regions, volume, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.grid import Grid, boxes, build_grid, dense_index, even_share, rank_in_group
 from ipusim.lower.operands import bring
 from ipusim.lower.reduction import Blocks, Shares, build_stage, matrices_after_stages, unreduced
 from ipusim.plan.dense import DensePlan
+from ipusim.plan.dense_estimate import AMP_NX1, HMAC, OUTER_PRODUCT, VERTICES
 
 Step = tuple[int, int, int]
 
@@ -65,7 +66,7 @@ def lower_matmul(builder: Builder, op: Op, plan: DensePlan) -> None:
     inside = tuple(move for move in moves if len(move.source))
 
     target = _Target(builder, op, plan, grid)
-    body = [Superstep(f"{op.name}/operands", op.name, _slices(builder, plan, grid), inside)]
+    body = [Superstep(f"{op.name}/operands", op.name, _slices(plan, grid), inside)]
     multiply = _amp(plan, grid, op, sides, variables, target.partials, target.partial_regions())
     body.extend(target.reduce(multiply))
     body = [step for step in body if step.compute or step.exchange]
@@ -144,7 +145,7 @@ def _multicast(grid: Grid, side: Side, variable: Variable) -> Transfers:
     )
 
 
-def _slices(builder: Builder, plan: DensePlan, grid: Grid) -> tuple[VertexSet, ...]:
+def _slices(plan: DensePlan, grid: Grid) -> tuple[VertexSet, ...]:
     """Return the vertices that cut a serial slice out of the operands a tile keeps.
 
     The planner charges the weights in every loop, and the inputs too when the inner channels are sliced (dense
@@ -190,27 +191,52 @@ def _amp(
         Operand(variable.name, "in", whole_boxes(side.block, side.step, side.count))
         for side, variable in zip(sides, variables, strict=True)
     )
+    fields, settings = _vertex(plan, grid)
     return VertexSet(
-        codelet="amp_1x1",
+        codelet=VERTICES[variant.vertex],
         label="amp",
         tile=grid.tile,
-        fields={
-            "rows": grid.rows[:, 1] - grid.rows[:, 0],
-            "conv_groups": grid.groups[:, 1] - grid.groups[:, 0],
-            "in_groups": (grid.inner[:, 1] - grid.inner[:, 0]) // variant.inner_channels,
-            "out_groups": (grid.outer[:, 1] - grid.outer[:, 0]) // variant.outer_channels,
-        },
+        fields=fields,
         operands=(*operands, Operand(partials.name, "out", regions)),
         settings={
             "inputs": problem.inputs_format,
             "partials": problem.partials_format,
-            "units": variant.units,
             "in_channels": variant.inner_channels,
-            "passes": ceil_div(variant.outer_channels, variant.units),
             "transpose_left": bool(op.attrs.get("transpose_a", False)),
             "transpose_right": bool(op.attrs.get("transpose_b", False)),
+            **settings,
         },
     )
+
+
+def _vertex(plan: DensePlan, grid: Grid) -> tuple[dict[str, IntArray], dict[str, object]]:
+    """Return the fields and settings that the cycle formula of the plan's codelet needs."""
+    variant, problem = plan.variant, plan.problem
+    rows = grid.rows[:, 1] - grid.rows[:, 0]
+    groups = grid.groups[:, 1] - grid.groups[:, 0]
+    out_groups = (grid.outer[:, 1] - grid.outer[:, 0]) // variant.outer_channels
+    if variant.vertex == OUTER_PRODUCT:
+        fields = {"width": rows, "channel_groups": out_groups * groups}
+        return fields, {"dtype": problem.inputs_format, "channels": variant.outer_channels}
+    fields = {
+        "rows": rows,
+        "conv_groups": groups,
+        "in_groups": (grid.inner[:, 1] - grid.inner[:, 0]) // variant.inner_channels,
+        "out_groups": out_groups,
+    }
+    if variant.vertex == HMAC:
+        return fields, {"kernel_size": 1, "out_channels": variant.outer_channels}
+    passes = ceil_div(variant.outer_channels, variant.units)
+    settings: dict[str, object] = {"units": variant.units, "passes": passes}
+    if variant.vertex == AMP_NX1:
+        height = plan.unit_channels // variant.inner_channels
+        settings |= {
+            "filter_height": height,
+            "kernel_inner": 1,
+            "kernel_outer": 1,
+            "out_channels": variant.outer_channels,
+        }
+    return fields, settings
 
 
 class _Target:
@@ -330,7 +356,10 @@ class _Target:
             label=label,
             tile=home.tile,
             fields={"elements": regions.end - regions.begin},
-            operands=(Operand(source.name, "in", regions), Operand(target.name, "inout" if in_place else "out", regions)),
+            operands=(
+                Operand(source.name, "in", regions),
+                Operand(target.name, "inout" if in_place else "out", regions),
+            ),
             settings={"input": source.dtype, "output": target.dtype, "dtype": target.dtype, **settings},
         )
 

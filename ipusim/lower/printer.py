@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ipusim.ir.program import Operand, Program, Repeat, Superstep, Transfers, Variable, VertexSet
+from ipusim.ir.program import Operand, Program, Repeat, Superstep, TileArray, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray
 
 
@@ -51,8 +51,9 @@ def _superstep(program: Program, step: Superstep, number: int) -> Iterator[str]:
 
 def _vertices(vertices: VertexSet) -> str:
     fields = ", ".join(f"{name} {_range(values)}" for name, values in vertices.fields.items())
-    operands = " ".join(_operand(operand) for operand in vertices.operands)
-    return f"{vertices.codelet} ({vertices.label}) on {_tiles(vertices.tile)}: {fields}{'; ' if operands else ''}{operands}"
+    operands = "".join(f" {_operand(operand)}" for operand in vertices.operands)
+    separator = ";" if operands else ""
+    return f"{vertices.codelet} ({vertices.label}) on {_tiles(vertices.tile)}: {fields}{separator}{operands}"
 
 
 def _operand(operand: Operand) -> str:
@@ -68,7 +69,7 @@ def _transfers(program: Program, transfers: Transfers) -> str:
     )
 
 
-def _tiles(tile: IntArray) -> str:
+def _tiles(tile: TileArray) -> str:
     if len(tile) == 0:
         return "no tiles"
     distinct = np.unique(tile)

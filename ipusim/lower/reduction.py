@@ -68,7 +68,7 @@ class Blocks:
     @property
     def depth(self) -> int:
         """Number of tiles, and of partial matrices, of a block."""
-        return self.tile.shape[1]
+        return int(self.tile.shape[1])
 
     @property
     def elements(self) -> IntArray:

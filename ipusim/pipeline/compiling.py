@@ -91,12 +91,14 @@ def compile_workload(
     return compile_graph(loaded, target, build_graph(loaded))
 
 
-def compile_graph(workload: Workload, chip: Chip, graph: Graph, proportion: float | None = None) -> Compiled:
+def compile_graph(
+    workload: Workload, chip: Chip, graph: Graph, proportion: float | None = None, may_relax: bool = True
+) -> Compiled:
     """Compile a graph that is built already.
 
-    `proportion` overrides the workload's ``available_memory_proportion``.
+    `proportion` overrides the workload's ``available_memory_proportion``; without `may_relax` it is not raised.
     """
-    options = PlanOptions(proportion or workload.compile.available_memory_proportion)
+    options = PlanOptions(proportion or workload.compile.available_memory_proportion, may_relax)
     plans = plan_graph(graph, chip, options)
     if any(isinstance(plan, Unplannable) for plan in plans.values()):
         return Compiled(workload, chip, graph, plans, None, None)

@@ -35,8 +35,10 @@ def explain_infeasible(compiled: Compiled) -> dict[str, Any] | None:
     if memory is None:
         total = sum(plan.resident_bytes for plan in compiled.unplanned)
         demand, tile = -(-total // compiled.chip.n_tiles), 0
-        terms = {f"operands and result of {plan.op}": -(-plan.resident_bytes // compiled.chip.n_tiles) for plan in
-                 compiled.unplanned}
+        terms = {
+            f"operands and result of {plan.op}": -(-plan.resident_bytes // compiled.chip.n_tiles)
+            for plan in compiled.unplanned
+        }
     else:
         demand, tile = memory.max_tile_bytes, memory.worst_tile
         terms = {
@@ -68,7 +70,9 @@ def levers(compiled: Compiled) -> list[str]:
 def _smaller_temporaries(compiled: Compiled) -> list[str]:
     now = compiled.workload.compile.available_memory_proportion
     for proportion in (0.5, 0.4, 0.3, 0.2, 0.1, 0.05):
-        if proportion < now and compile_graph(compiled.workload, compiled.chip, compiled.graph, proportion).fits:
+        if proportion >= now:
+            continue
+        if compile_graph(compiled.workload, compiled.chip, compiled.graph, proportion, may_relax=False).fits:
             return [f"compile.available_memory_proportion={proportion}"]
     return []
 
@@ -77,7 +81,7 @@ def _more_sram(compiled: Compiled) -> list[str]:
     chip = compiled.chip
     for factor in (2, 4, 8, 16, 32, 64):
         larger = chip.replace(tile_sram_bytes=factor * chip.tile_sram_bytes)
-        if compile_graph(compiled.workload, larger, compiled.graph).fits:
+        if compile_graph(compiled.workload, larger, compiled.graph, may_relax=False).fits:
             return [f"tile_sram_bytes={larger.tile_sram_bytes} ({factor} times the SRAM of a tile)"]
     return []
 
@@ -86,6 +90,6 @@ def _more_tiles(compiled: Compiled) -> list[str]:
     chip = compiled.chip
     for factor in (2, 4, 8, 16, 32, 64):
         more = chip.replace(n_tiles=factor * chip.n_tiles)
-        if compile_graph(compiled.workload, more, compiled.graph).fits:
+        if compile_graph(compiled.workload, more, compiled.graph, may_relax=False).fits:
             return [f"n_tiles={more.n_tiles} ({factor} times the tiles)"]
     return []

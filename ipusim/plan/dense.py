@@ -11,10 +11,23 @@ import numpy as np
 from ipusim.chip.model import Chip
 from ipusim.cost.exchange import rate_sixteenths
 from ipusim.formats import number_format
-from ipusim.plan.dense_estimate import Estimate, Machine, Product, Split, Variant, estimate, total_cycles
+from ipusim.kernels.jit import compiled
+from ipusim.plan.cache import Rows, read_entry, write_entry
+from ipusim.plan.dense_estimate import (
+    AMP_1X1,
+    AMP_NX1,
+    HMAC,
+    OUTER_PRODUCT,
+    VERTICES,
+    Estimate,
+    Machine,
+    Product,
+    Split,
+    Variant,
+    estimate,
+    total_cycles,
+)
 from ipusim.plan.problem import MatMulProblem, PlanOptions
-
-Row = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,8 @@ class DensePlan:
     split : Split
     estimate : Estimate
         Cycles by term and temporary bytes on the fullest tile.
+    unit_channels : int
+        Input channels that an AMP unit takes at once with a kernel of one.
     memory_bound_bytes : int
         The bound of the temporary bytes that the plan was found under.
     relaxed : bool
@@ -41,6 +56,7 @@ class DensePlan:
     variant: Variant
     split: Split
     estimate: Estimate
+    unit_channels: int
     memory_bound_bytes: int
     relaxed: bool
     runners_up: tuple[DensePlan, ...] = ()
@@ -78,7 +94,7 @@ class DensePlan:
             "strategy": "dense",
             "partition": self.partition,
             "serial": {"s_k": self.split.s_inner, serial_outer: self.split.s_outer},
-            "vertex": "amp_1x1",
+            "vertex": VERTICES[self.variant.vertex],
             "units": self.variant.units,
             "grain": {"inner": self.variant.inner_channels, "outer": self.variant.outer_channels},
             "swapped": bool(self.variant.swapped),
@@ -134,8 +150,10 @@ def oriented(product: Product, variant: Variant) -> Product:
 def variants_of(problem: MatMulProblem, chip: Chip) -> tuple[Variant, ...]:
     """Return the vertices that can do `problem` on `chip`, swapped operands first because they win ties.
 
-    An output group has as many channels as there are units (dense reference, section 2.3: the rule of the
-    fully connected passes).
+    The AMP with all the input channels of its units (1x1) or half or a quarter of them (nx1, several kernel rows at
+    once), a dot product over the input channels (HMAC), and an outer product where there is one input channel. An AMP
+    output group has as many channels as there are units (dense reference, section 2.3: the rule of the fully connected
+    passes).
     """
     modes = [
         mode
@@ -143,7 +161,21 @@ def variants_of(problem: MatMulProblem, chip: Chip) -> tuple[Variant, ...]:
         if mode.inputs == problem.inputs_format and mode.partials == problem.partials_format
     ]
     modes.sort(key=lambda mode: -mode.units)
-    return tuple(Variant(mode.units, mode.in_channels, mode.units, swapped) for swapped in (1, 0) for mode in modes)
+    vector = chip.data_path_bytes // number_format(problem.inputs_format).bytes
+    found = [(AMP_1X1, mode.units, mode.in_channels, mode.units) for mode in modes]
+    if modes and problem.k < modes[0].in_channels:
+        found += [
+            (AMP_NX1, mode.units, mode.in_channels // height, mode.units)
+            for mode in modes
+            for height in (2, 4)
+            if mode.in_channels // height >= max(vector, 1) and mode.in_channels // height >= problem.k
+        ]
+    if modes and min(problem.m, problem.n) < modes[0].units:
+        outer = 2 if problem.partials_format == "float16" else 1
+        found += [(HMAC, 0, channels, outer) for channels in (4, 16, 64, 256) if channels < 4 * problem.k]
+    if modes and problem.k == 1:
+        found.append((OUTER_PRODUCT, 0, 1, vector))
+    return tuple(Variant(*variant, swapped) for swapped in (1, 0) for variant in found)
 
 
 def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None = None) -> DensePlan | None:
@@ -171,14 +203,21 @@ def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None 
     if not variants:
         return None
     limit = int(options.available_memory_proportion * chip.tile_sram_bytes)
-    fits = resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
+    fits = options.may_relax and resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
     rows, bound = _best_rows(machine, product, variants, limit, options.runners_up + 1, fits)
     plans = [_plan_from_row(problem, machine, variants, row, bound, bound > limit) for row in rows]
     if not plans:
         return None
     best = plans[0]
     return DensePlan(
-        best.problem, best.variant, best.split, best.estimate, bound, best.relaxed, runners_up=tuple(plans[1:])
+        best.problem,
+        best.variant,
+        best.split,
+        best.estimate,
+        best.unit_channels,
+        bound,
+        best.relaxed,
+        runners_up=tuple(plans[1:]),
     )
 
 
@@ -189,20 +228,36 @@ def resident_bytes(product: Product) -> int:
 
 
 def _plan_from_row(
-    problem: MatMulProblem, machine: Machine, variants: tuple[Variant, ...], row: Row, bound: int, relaxed: bool
+    problem: MatMulProblem,
+    machine: Machine,
+    variants: tuple[Variant, ...],
+    row: tuple[int, ...],
+    bound: int,
+    relaxed: bool,
 ) -> DensePlan:
     variant = variants[row[2]]
     split = Split(*row[3:10])
     terms = estimate(machine, oriented(product_of(problem), variant), variant, split)
-    return DensePlan(problem, variant, split, terms, bound, relaxed)
+    unit_channels = machine.amp_weight_bytes // number_format(problem.inputs_format).bytes
+    return DensePlan(problem, variant, split, terms, unit_channels, bound, relaxed)
 
 
 @lru_cache(maxsize=4096)
 def _best_rows(
     machine: Machine, product: Product, variants: tuple[Variant, ...], limit: int, kept: int, may_relax: bool
-) -> tuple[tuple[Row, ...], int]:
-    """Return the rows of the best plans and the memory bound they were found under."""
-    from ipusim.kernels.jit import compiled
+) -> tuple[Rows, int]:
+    """Return the rows of the best plans and the memory bound they were found under, from the cache if possible."""
+    key = (machine, product, variants, limit, kept, may_relax)
+    known = read_entry(key)
+    if known is None:
+        known = _search_rows(*key)
+        write_entry(key, *known)
+    return known
+
+
+def _search_rows(
+    machine: Machine, product: Product, variants: tuple[Variant, ...], limit: int, kept: int, may_relax: bool
+) -> tuple[Rows, int]:
     from ipusim.plan.dense_search import COLUMNS, UNBOUNDED, search
 
     run = compiled(search)

@@ -12,14 +12,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ipusim.codelets.amp_1x1 import vertex_cycles
+from ipusim.codelets.amp_1x1 import vertex_cycles as amp_1x1_cycles
+from ipusim.codelets.amp_nx1 import matmul_cycles as amp_nx1_cycles
 from ipusim.codelets.binary_1d import add_cycles
 from ipusim.codelets.cast_1d import planner_cast_cycles
 from ipusim.codelets.dynamic_slice_1d import vertex_cycles as slice_vertex_cycles
+from ipusim.codelets.hmac import matmul_cycles as hmac_cycles
+from ipusim.codelets.outer_product import vertex_cycles as outer_product_cycles
 from ipusim.codelets.reduce_add import conv_reduce_cycles
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.exchange import receive_cycles
 from ipusim.cost.reduction import later_stage_bytes, temporary_bytes
+
+AMP_1X1 = 0
+AMP_NX1 = 1
+HMAC = 2
+OUTER_PRODUCT = 3
+
+VERTICES = ("amp_1x1", "amp_nx1", "hmac", "outer_product")
+"""Codelets by the number that stands for them in a :class:`Variant`."""
 
 
 class Machine(NamedTuple):
@@ -51,8 +62,9 @@ class Product(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A vertex that could do the work: AMP units in use and the channels of one group."""
+    """A vertex that could do the work: which codelet, the AMP units in use and the channels of one group."""
 
+    vertex: int
     units: int
     inner_channels: int
     outer_channels: int
@@ -118,18 +130,64 @@ def largest_share(product: Product, variant: Variant, split: Split) -> Share:
     )
 
 
-def amp_cycles(machine: Machine, product: Product, variant: Variant, share: Share) -> int:
-    """Return the cycles of the AMP vertex of `share`, as the published estimator counts them."""
-    return vertex_cycles(
+def filter_height(machine: Machine, product: Product, variant: Variant) -> int:
+    """Return the kernel rows that the AMP units of a variant take at once: 1 with all their input channels."""
+    return machine.amp_weight_bytes // (product.input_bytes * variant.inner_channels)
+
+
+def load_bytes(machine: Machine, product: Product, variant: Variant) -> int:
+    """Return the bytes of weights loaded per cycle; four kernel rows are loaded 64 bits at a time."""
+    narrow = variant.vertex == AMP_NX1 and filter_height(machine, product, variant) == 4
+    return min(machine.amp_load_bytes, 8) if narrow else machine.amp_load_bytes
+
+
+def product_cycles(machine: Machine, product: Product, variant: Variant, share: Share) -> int:
+    """Return the cycles of the multiplying vertex of `share`, as the published estimators count them."""
+    float_inputs = product.input_bytes == 4
+    float_partials = product.partial_bytes == 4
+    if variant.vertex == HMAC:
+        return hmac_cycles(
+            share.rows,
+            share.groups,
+            share.inner_groups,
+            share.outer_groups,
+            variant.inner_channels,
+            variant.outer_channels,
+            float_inputs,
+            float_partials,
+            machine.workers,
+        )
+    if variant.vertex == OUTER_PRODUCT:
+        return share.groups * outer_product_cycles(
+            share.rows, variant.outer_channels, share.outer_groups, float_inputs, machine.workers
+        )
+    passes = ceil_div(variant.outer_channels, variant.units)
+    load_cycles = variant.units * machine.amp_weight_bytes // load_bytes(machine, product, variant)
+    if variant.vertex == AMP_NX1:
+        return amp_nx1_cycles(
+            share.rows,
+            share.groups,
+            share.inner_groups,
+            share.outer_groups,
+            variant.outer_channels,
+            passes,
+            load_cycles,
+            variant.units,
+            filter_height(machine, product, variant),
+            float_inputs,
+            float_partials,
+            machine.workers,
+        )
+    return amp_1x1_cycles(
         share.rows,
         share.groups,
         share.inner_groups,
         share.outer_groups,
-        ceil_div(variant.outer_channels, variant.units),
-        variant.units * machine.amp_weight_bytes // machine.amp_load_bytes,
+        passes,
+        load_cycles,
         variant.units,
-        product.input_bytes == 4,
-        product.partial_bytes == 4,
+        float_inputs,
+        float_partials,
         machine.workers,
     )
 
@@ -189,9 +247,7 @@ def estimate(machine: Machine, product: Product, variant: Variant, split: Split)
         slice_cycles = slice_vertex_cycles(owned, 1, input_vector, machine.workers)
     update = 0
     if split.s_outer > 1:
-        update = slice_vertex_cycles(
-            ceil_div(owned_outputs, split.s_outer), 1, output_vector, machine.workers
-        )
+        update = slice_vertex_cycles(ceil_div(owned_outputs, split.s_outer), 1, output_vector, machine.workers)
     add = 0
     cast = 0
     if split.s_inner > 1:
@@ -203,7 +259,7 @@ def estimate(machine: Machine, product: Product, variant: Variant, split: Split)
 
     unit_channels = machine.amp_weight_bytes // product.input_bytes
     regroup = 0
-    if variant.outer_channels != unit_channels:
+    if variant.vertex == AMP_1X1 and variant.outer_channels != unit_channels:
         width = min(8, variant.outer_channels * product.output_bytes)
         regroup = ceil_div(owned_outputs * product.output_bytes * 5, width * 4)
     rearrange = 0
@@ -233,17 +289,14 @@ def estimate(machine: Machine, product: Product, variant: Variant, split: Split)
         inputs if split.broadcast else slices * inputs,
         slices * weights,
         slices * partials,
-        slices * amp_cycles(machine, product, variant, share),
+        slices * product_cycles(machine, product, variant, share),
         slices * reduce,
         slices * update,
         slices * add,
         slices * regroup,
         rearrange,
         cast,
-        kept
-        + max(
-            rearranged_bytes, held, temporary_bytes(owned_outputs, split.p_inner, product.partial_bytes, True)
-        ),
+        kept + max(rearranged_bytes, held, temporary_bytes(owned_outputs, split.p_inner, product.partial_bytes, True)),
     )
 
 

@@ -9,7 +9,17 @@ import numpy as np
 
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.ir.regions import IntArray
-from ipusim.plan.dense_estimate import Estimate, Machine, Product, Split, Variant, estimate, total_cycles
+from ipusim.plan.dense_estimate import (
+    AMP_1X1,
+    AMP_NX1,
+    Estimate,
+    Machine,
+    Product,
+    Split,
+    Variant,
+    estimate,
+    total_cycles,
+)
 
 COLUMNS = 11
 """Columns of the table of plans: total, temporary bytes, variant, seven splits, filled."""
@@ -55,19 +65,22 @@ def cuts(extent: int, limit: int) -> IntArray:
     return found
 
 
-def amp_floor(
+def cycles_floor(
     product: Product, variant: Variant, load_cycles: int, workers: int, inner_parts: int, outer_parts: int, rows: int
 ) -> int:
-    """Return a lower bound of the AMP cycles of one convolution group over all serial slices of one parallel part.
+    """Return a lower bound of the multiplying cycles of one group over all serial slices of one parallel part.
 
-    Every pass loads its weights and streams its rows at 4 (16-bit) or 8 (32-bit) slots a row; the bound never falls
-    when the rows of a tile grow.
+    A pass of the AMP loads its weights and streams its rows at 4 (16-bit) or 8 (32-bit) slots a row; a dot product
+    takes a slot for a vector of at most four inputs. The bound never falls when the rows of a tile grow.
     """
     inner_groups = ceil_div(ceil_div(product.inner, variant.inner_channels), inner_parts)
     outer_groups = ceil_div(ceil_div(product.outer, variant.outer_channels), outer_parts)
-    passes = ceil_div(variant.outer_channels, variant.units)
-    slots = 8 if product.input_bytes == 4 else 4
-    return inner_groups * outer_groups * passes * (load_cycles + workers * slots * ceil_div(rows, workers))
+    row_slots = workers * ceil_div(rows, workers)
+    if variant.vertex in (AMP_1X1, AMP_NX1):
+        passes = ceil_div(variant.outer_channels, variant.units)
+        slots = 8 if product.input_bytes == 4 else 4
+        return inner_groups * outer_groups * passes * (load_cycles + slots * row_slots)
+    return inner_groups * outer_groups * (variant.inner_channels // 4) * row_slots
 
 
 def keep(table: IntArray, total: int, variant: int, split: Split, terms: Estimate) -> None:
@@ -78,7 +91,8 @@ def keep(table: IntArray, total: int, variant: int, split: Split, terms: Estimat
     while place > 0 and (
         table[place - 1, 0] > total or (table[place - 1, 0] == total and table[place - 1, 1] > temporary)
     ):
-        table[place] = table[place - 1]
+        for column in range(COLUMNS):
+            table[place, column] = table[place - 1, column]
         place -= 1
     table[place, 0] = total
     table[place, 1] = temporary
@@ -111,7 +125,7 @@ def try_rows(
 ) -> None:
     """Try every split of the rows for otherwise fixed splits, from many parts to few.
 
-    With fewer parts a tile holds more rows: once the operands alone break the memory bound, or the bound of the AMP
+    With fewer parts a tile holds more rows: once the operands alone break the memory bound, or the bound of the
     cycles the table, no further split can succeed.
     """
     others = split.p_groups * split.p_inner * split.p_outer
@@ -131,13 +145,11 @@ def try_rows(
         held = groups * (held + rows * inner * product.input_bytes)
         if held > limit_bytes:
             return
-        floor = amp_floor(product, variant, load_cycles, machine.workers, inner_parts, outer_parts, rows)
+        floor = cycles_floor(product, variant, load_cycles, machine.workers, inner_parts, outer_parts, rows)
         if slices * groups * floor > table[len(table) - 1, 0]:
             return
         for broadcast in range(2 if split.s_outer > 1 else 1):
-            whole = Split(
-                split.p_groups, p_rows, split.p_inner, split.p_outer, split.s_inner, split.s_outer, broadcast
-            )
+            whole = Split(split.p_groups, p_rows, split.p_inner, split.p_outer, split.s_inner, split.s_outer, broadcast)
             terms = estimate(machine, product, variant, whole)
             total = total_cycles(terms)
             if terms.temporary_bytes <= limit_bytes and better(table, total, terms.temporary_bytes):
@@ -151,7 +163,7 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
     ----------
     machine, product : Machine, Product
         The chip; the product before operands are swapped (rows and outer are exchanged for swapped variants).
-    variants : int64 array [v, 4]
+    variants : int64 array [v, 5]
         Rows of :class:`~ipusim.plan.dense_estimate.Variant`.
     limit_bytes : int
         Bound of the temporary bytes of a tile.
@@ -159,7 +171,9 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
         Sorted best plans, first column ``UNBOUNDED`` where empty. Changed in place.
     """
     for index in range(len(variants)):
-        variant = Variant(variants[index, 0], variants[index, 1], variants[index, 2], variants[index, 3])
+        variant = Variant(
+            variants[index, 0], variants[index, 1], variants[index, 2], variants[index, 3], variants[index, 4]
+        )
         work = product
         if variant.swapped:
             work = Product(

@@ -34,9 +34,12 @@ class PlanOptions:
     ----------
     available_memory_proportion : float
         Fraction of a tile's SRAM that the temporary data of one operator may take (poplibs default 0.6).
+    may_relax : bool
+        Raise that bound when nothing meets it (see :func:`ipusim.plan.dense.plan_matmul`).
     runners_up : int
         How many further plans are kept for explanation.
     """
 
     available_memory_proportion: float = 0.6
+    may_relax: bool = True
     runners_up: int = 4
