@@ -34,7 +34,9 @@ def insights(compiled: Compiled, cycles: int) -> tuple[dict[str, Any], ...]:
         "barriers for free": chip.replace(sync_cycles=0),
         "twice the AMP rate": chip.replace(amp_modes=_faster_modes(chip)),
     }
-    found: list[tuple[str, int | None]] = [(change, time_program(program, other).cycles) for change, other in relaxed.items()]
+    found: list[tuple[str, int | None]] = [
+        (change, time_program(program, other).cycles) for change, other in relaxed.items()
+    ]
     found.append(("twice the SRAM", _with_twice_the_sram(compiled)))
     entries = [
         {"change": change, "cycles": value, "relative": round(value / cycles - 1, 4)}
