@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.cost.arithmetic import ceil_div, round_up
-from ipusim.cost.static_estimate import CYCLES, MEMORY, N_TERMS, estimate_static
 from ipusim.kernels.jit import compiled
 from ipusim.plan.static_chip import SparseChip
+from ipusim.plan.static_estimate import CYCLES, MEMORY, N_TERMS, estimate_static
 from ipusim.plan.static_split import band_edges, band_tiles, col_intervals, interval_tiles
 from ipusim.sparse.blocks import Blocks
 
@@ -48,7 +48,7 @@ class StaticPlan:
     planned_rows, planned_cols : int
         How many of them counted for planning.
     terms : int64 array [N_TERMS]
-        The estimate, in the order of :mod:`ipusim.cost.static_estimate`.
+        The estimate, in the order of :mod:`ipusim.plan.static_estimate`.
     """
 
     shape: tuple[int, int, int]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.sparse.blocks import Blocks, blocks_from_flat
-from ipusim.sparse.patterns.spec import Pattern, PatternError, PatternRequest
+from ipusim.sparse.patterns.spec import Pattern, PatternError, PatternRequest, ascending
 
 BENCHMARK_SEED = 123
 MULTIPLIER = 16807
@@ -77,7 +77,7 @@ def _build(request: PatternRequest) -> Blocks:
         raise PatternError(f"the shuffled pattern has at most {ENGINE_RANGE} blocks, not {total}")
     order = np.arange(total, dtype=np.int32)
     request.accelerate(shuffle_in_place)(order, int(request.options.get("engine_seed", BENCHMARK_SEED)))
-    return blocks_from_flat(request.shape, request.block_size, np.sort(order[: request.n_blocks]))
+    return blocks_from_flat(request.shape, request.block_size, ascending(order[: request.n_blocks], total))
 
 
 PATTERN = Pattern(name="shuffled", options=("engine_seed",), build=_build)

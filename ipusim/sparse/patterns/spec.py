@@ -102,6 +102,13 @@ def smallest(keys: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate([below, equal]))
 
 
+def ascending(chosen: NDArray[np.integer], total: int) -> NDArray[np.int64]:
+    """Return different positions below `total` in ascending order (by marking them: faster than sorting many)."""
+    marked = np.zeros(total, np.bool_)
+    marked[chosen] = True
+    return np.flatnonzero(marked)
+
+
 def imbalance_weights(request: PatternRequest) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return how much likelier the blocks of each row and of each column are than those of the first one.
 

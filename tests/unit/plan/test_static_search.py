@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ipusim.cost.arithmetic import round_up
-from ipusim.cost.static_estimate import N_TERMS, estimate_static, planned_reduce_cycles
+from ipusim.plan.static_estimate import N_TERMS, estimate_static, planned_reduce_cycles
 from ipusim.plan.static_search import plan_static, planning_order
 from ipusim.plan.static_split import band_edges, band_tiles, col_intervals, interval_tiles
 from ipusim.sparse.blocks import Blocks, blocks_from_flat

@@ -2,7 +2,7 @@
 
 The planner does not look at the pattern here: it takes non-zero blocks as independent and equally likely, and adds one
 standard deviation to what it expects on a tile. Executed cost on the real pattern is another matter
-(:mod:`ipusim.cost.static_executed`). Source of everything: poplibs lib/popsparse/StaticMatMulPartitioner.cpp as told in
+(:mod:`ipusim.plan.static_executed`). Source of everything: poplibs lib/popsparse/StaticMatMulPartitioner.cpp as told in
 reference/sparse.md section 1.5.
 """
 
