@@ -18,7 +18,7 @@ ROW_WORDS = 2
 
 def expected_rows(density: float, x_groups: int, y_groups: int) -> int:
     """Return the rows of an ``x_groups x y_groups`` part of a uniform random pattern that are not empty."""
-    return math.ceil(x_groups * (1.0 - (1.0 - density) ** float(y_groups)))
+    return math.ceil(x_groups * (1.0 - math.pow(1.0 - density, y_groups)))
 
 
 def expected_row_length(density: float, x_groups: int, y_groups: int, rows: int) -> int:

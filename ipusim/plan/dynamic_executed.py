@@ -79,6 +79,11 @@ def executed_pass(
     transposed : bool
         Rows and columns swap; blocks are transposed on the tile first, and the reduction is over `p_m`.
 
+    Raises
+    ------
+    ValueError
+        For the gradient with element-wise buckets of its own, which is planned but has no executed cost.
+
     Notes
     -----
     The dense operand arrives at the rate of one receiver: the planner assumes that neighbours share a bus, the
@@ -86,6 +91,8 @@ def executed_pass(
     """
     plan = placement.plan
     problem = plan.problem
+    if transposed and problem.block_size == 1 and not problem.shared_buckets:
+        raise ValueError("the executed cost of the input gradient needs shared buckets")
     block, workers, rate = problem.block_size, problem.workers, problem.exchange_rate
     p_x, p_y = (plan.p_k, plan.p_m) if transposed else (plan.p_m, plan.p_k)
     x_groups, y_groups = (plan.y_groups, plan.x_groups) if transposed else (plan.x_groups, plan.y_groups)

@@ -101,6 +101,12 @@ class DynamicPlan:
         values = self.bucket_groups * self.problem.block_size**2 * self.problem.data_bytes
         return values + self.bucket_words * WORD_BYTES
 
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of the sparse operand that always lie on a tile: its bucket, and the other pass's own metadata."""
+        separate = self.problem.block_size == 1 and not self.problem.shared_buckets
+        return self.bucket_bytes + (self.grad_a_words * WORD_BYTES if separate else 0)
+
 
 def methods(problem: DynamicProblem) -> Iterator[tuple[int, bool]]:
     """Yield the batch grain and whether the weight gradient uses the AMP, for each way to do the products.

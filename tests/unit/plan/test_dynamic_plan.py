@@ -62,10 +62,10 @@ def test_bus_sharing_needs_pairs_or_a_full_broadcast():
 @pytest.mark.parametrize(
     "case",
     [
-        dict(block_size=1, density=0.03, n=64),
-        dict(block_size=1, density=0.03, n=64, dtype="float32", shared_buckets=False),
-        dict(block_size=4, density=0.1, partials="float16"),
-        dict(block_size=8, density=0.5, dtype="float32"),
+        {"block_size": 1, "density": 0.03, "n": 64},
+        {"block_size": 1, "density": 0.03, "n": 64, "dtype": "float32", "shared_buckets": False},
+        {"block_size": 4, "density": 0.1, "partials": "float16"},
+        {"block_size": 8, "density": 0.5, "dtype": "float32"},
     ],
     ids=str,
 )
@@ -226,3 +226,5 @@ def test_separate_buckets_of_the_input_gradient():
     assert plan.grad_a_words > plan.bucket_words
     shared = plan_dynamic(1024, 1024, 64, 1, 0.1, "float16", BOW, replace(options, shared_buckets=True))
     assert shared.grad_a_words == shared.bucket_words
+    assert shared.resident_bytes == shared.bucket_bytes
+    assert plan.resident_bytes == plan.bucket_bytes + 2 * plan.grad_a_words
