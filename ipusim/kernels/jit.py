@@ -21,15 +21,17 @@ from typing import Any, TypeVar, cast
 
 import platformdirs
 
+from ipusim.errors import IpusimError
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = __name__.partition(".")[0]
 
 
-@cache
-def _numba() -> Any:
+def _numba(room: str = "") -> Any:
+    """Return numba, with its cache in a folder for the present sources of a room (of the whole package by default)."""
     numba: Any = import_module("numba")
-    numba.config.CACHE_DIR = str(cache_folder() / "numba" / source_digest())
+    numba.config.CACHE_DIR = str(cache_folder() / "numba" / source_digest(room))
     return numba
 
 
@@ -39,9 +41,9 @@ def cache_folder() -> Path:
 
 
 @cache
-def source_digest() -> str:
-    """Return a digest of the names, sizes and times of the package's source files."""
-    root = Path(__file__).parents[1]
+def source_digest(room: str = "") -> str:
+    """Return a digest of the names, sizes and times of the source files of a room, or of the whole package."""
+    root = Path(__file__).parents[1] / room
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         status = path.stat()
@@ -55,16 +57,62 @@ def compiled(function: F) -> F:
 
     Every global of the function that is itself a function of this package is compiled too.
     """
+    return cast(F, _compiled(function, callee=False))
+
+
+@cache
+def _compiled(function: Any, callee: bool) -> Any:
+    """Compile a function with its helpers; a `callee` is called by compiled code only and needs no wrappers."""
     replaced = dict(function.__globals__)
     for name in _names(function.__code__):
         value = replaced.get(name)
         if isinstance(value, FunctionType) and value.__module__.partition(".")[0] == _PACKAGE:
-            replaced[name] = compiled(value)
+            replaced[name] = _compiled(value, callee=True)
     clone = FunctionType(function.__code__, replaced, function.__name__, function.__defaults__, function.__closure__)
     clone.__module__ = function.__module__
     clone.__qualname__ = function.__qualname__
     clone.__doc__ = function.__doc__
-    return cast(F, _numba().njit(cache=True, nogil=True, error_model="numpy")(clone))
+    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if callee else {"no_cfunc_wrapper": True}
+    return _numba().njit(cache=not callee, nogil=True, error_model="numpy", **wrappers)(clone)
+
+
+def kernel(function: F) -> F:
+    """Compile a kernel that Python calls: arrays and scalars in, results in the arrays.
+
+    Unlike :func:`compiled` it leaves the globals of the function alone: constants of its module are frozen in, and what
+    it calls is an :func:`inner_kernel` or an :func:`intrinsic`. Kernels depend on no source outside of this room.
+    """
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    return cast(F, _numba("kernels").njit(**options)(function))
+
+
+def inner_kernel(function: F) -> F:
+    """Compile a function that only kernels call; it is cached as a part of them."""
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    return cast(F, _numba("kernels").njit(**options)(function))
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """Return an operation for kernels that `function` writes in LLVM's language (see ``numba.extending.intrinsic``).
+
+    Raises
+    ------
+    IpusimError
+        The processor is an x86 from before 2013, without the instructions that such operations are made of.
+    """
+    _numba("kernels")
+    processor, features = host()
+    missing = {"fma", "f16c"} - features
+    if processor.startswith("x86") and missing:
+        raise IpusimError(f"values cannot be computed on this processor, which lacks {' and '.join(sorted(missing))}")
+    return import_module("numba.extending").intrinsic(function)
+
+
+def host() -> tuple[str, frozenset[str]]:
+    """Return the architecture that kernels are compiled for and its extensions, such as ``avx512f``."""
+    target = import_module("numba.core.registry").cpu_target.target_context
+    triple, _, features = target.codegen().magic_tuple()
+    return triple, frozenset(name[1:] for name in str(features).split(",") if name.startswith("+"))
 
 
 def _names(code: CodeType) -> set[str]:

@@ -1,0 +1,180 @@
+"""Copies boxes of a stack of matrices into panels: the order in which the register tiles read them.
+
+A packed box is a row of panels of `full` lines each, except that the last is narrower. A panel is ``[depth, lines]``,
+so that one step of depth is contiguous. Lines past the end of the box are zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.ir.regions import IntArray
+from ipusim.kernels.jit import inner_kernel, kernel
+from ipusim.kernels.workers import Workers
+
+F32Array = NDArray[np.float32]
+
+_LINE_ELEMENTS = 16
+_DEPTH_BLOCK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The different blocks of an operand that vertices read.
+
+    Attributes
+    ----------
+    boxes : int64 array [n_blocks, 6]
+        One group each.
+    which : int64 array [n_vertices]
+        Index of the block of each vertex.
+    """
+
+    boxes: IntArray
+    which: IntArray
+
+
+class PackedBlocks(NamedTuple):
+    """Blocks in panels, for kernels.
+
+    Attributes
+    ----------
+    values : float32 array [:]
+    starts : int64 array [n_blocks]
+        Where each block begins in `values`; a multiple of a cache line.
+    extents : int64 array [n_blocks, 2]
+        Lines and depth of each block.
+    which : int64 array [n_vertices]
+        Index of the block of each vertex.
+    """
+
+    values: F32Array
+    starts: IntArray
+    extents: IntArray
+    which: IntArray
+
+
+@inner_kernel
+def panel_lines(lines: int, start: int, full: int, unit: int) -> int:
+    """Return the lines of the panel at line `start` of a box of `lines`: `full`, or what is left up to whole units."""
+    left = lines - start
+    return full if left >= full else (left + unit - 1) // unit * unit
+
+
+@kernel
+def pack_range(
+    source: F32Array,
+    boxes: IntArray,
+    along_rows: bool,
+    full: int,
+    unit: int,
+    packed: F32Array,
+    starts: IntArray,
+    first: int,
+    last: int,
+) -> None:
+    """Pack the boxes ``first:last``.
+
+    Parameters
+    ----------
+    source : float32 array [groups, rows, cols]
+    boxes : int64 array [n, 6]
+        Inside of the array; only the first group of each is packed.
+    along_rows : bool
+        Rows are the lines and columns the depth; else the other way round.
+    full, unit : int
+        Lines of a panel; the last panel is a multiple of `unit` high.
+    packed : float32 array [:]
+        Receives box ``i`` from element ``starts[i]`` on.
+    starts : int64 array [n]
+    """
+    for i in range(first, last):
+        stack = source[boxes[i, 0]]
+        if along_rows:
+            _pack_rows(stack, boxes[i], full, unit, packed, starts[i])
+        else:
+            _pack_columns(stack, boxes[i], full, unit, packed, starts[i])
+
+
+@inner_kernel
+def _pack_rows(matrix: F32Array, box: IntArray, full: int, unit: int, packed: F32Array, start: int) -> None:
+    """Pack with rows as lines: short runs along the depth are read from each row and written across the panel."""
+    lines, depth = box[3] - box[2], box[5] - box[4]
+    for line in range(0, lines, full):
+        width = panel_lines(lines, line, full, unit)
+        held = min(width, lines - line)
+        panel = packed[start + line * depth : start + (line + width) * depth]
+        for block in range(0, depth, _DEPTH_BLOCK):
+            steps = min(depth - block, _DEPTH_BLOCK)
+            for row in range(held):
+                numbers = matrix[box[2] + line + row][box[4] + block : box[4] + block + steps]
+                for d in range(steps):
+                    panel[(block + d) * width + row] = numbers[d]
+            for row in range(held, width):
+                for d in range(steps):
+                    panel[(block + d) * width + row] = np.float32(0.0)
+
+
+@inner_kernel
+def _pack_columns(matrix: F32Array, box: IntArray, full: int, unit: int, packed: F32Array, start: int) -> None:
+    """Pack with columns as lines: every row of the box is cut into the rows of the panels."""
+    depth, lines = box[3] - box[2], box[5] - box[4]
+    for d in range(depth):
+        numbers = matrix[box[2] + d][box[4] : box[5]]
+        for line in range(0, lines, full):
+            width = panel_lines(lines, line, full, unit)
+            held = min(width, lines - line)
+            base = start + line * depth + d * width
+            for column in range(held):
+                packed[base + column] = numbers[line + column]
+            for column in range(held, width):
+                packed[base + column] = np.float32(0.0)
+
+
+def distinct(boxes: IntArray) -> Blocks:
+    """Return the different boxes of one group among `boxes` (int64 array [n, 6]), and which one each of the n is."""
+    key = np.zeros(len(boxes), dtype=np.int64)
+    for column in (0, 2, 3, 4, 5):
+        bounds = boxes[:, column]
+        _, key = np.unique(key * (bounds.max(initial=0) + 1) + bounds, return_inverse=True)
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    return Blocks(boxes[first], which)
+
+
+def pack(
+    source: F32Array, blocks: Blocks, along_rows: bool, full: int, unit: int, workers: Workers, vertices: IntArray
+) -> PackedBlocks:
+    """Return the blocks that `vertices` use, packed.
+
+    Parameters
+    ----------
+    source, along_rows, full, unit
+        As in :func:`pack_range`.
+    blocks : Blocks
+    workers : Workers
+    vertices : int64 array [n]
+        Indices into ``blocks.which``.
+    """
+    used, which = np.unique(blocks.which[vertices], return_inverse=True)
+    boxes = np.ascontiguousarray(blocks.boxes[used])
+    rows, cols = boxes[:, 3] - boxes[:, 2], boxes[:, 5] - boxes[:, 4]
+    extents = np.stack((rows, cols) if along_rows else (cols, rows), axis=1)
+    lengths = (extents[:, 0] + unit - 1) // unit * unit * extents[:, 1]
+    lengths = (lengths + _LINE_ELEMENTS - 1) // _LINE_ELEMENTS * _LINE_ELEMENTS
+    ends = np.cumsum(lengths)
+    values = _aligned_buffer(int(ends[-1]) if len(ends) else 0)
+    starts = ends - lengths
+    workers.run(partial(pack_range, source, boxes, along_rows, full, unit, values, starts), len(boxes))
+    return PackedBlocks(values, starts, extents, which)
+
+
+def _aligned_buffer(elements: int) -> F32Array:
+    """Return an uninitialised float32 array [elements] that starts on a cache line."""
+    raw = np.empty(elements + _LINE_ELEMENTS, dtype=np.float32)
+    start = -raw.ctypes.data % (4 * _LINE_ELEMENTS) // 4
+    return raw[start : start + elements]
