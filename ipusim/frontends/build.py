@@ -29,7 +29,7 @@ def build_graph(workload: Workload) -> Graph:
     used = read | {name for op in ops for name in op.outputs}
     tensors = {name: tensor for name, tensor in draft.tensors.items() if tensor and name in used}
     outputs = workload.outputs or tuple(name for op in ops for name in op.outputs if name not in read)
-    return Graph(workload.name, tensors, ops, outputs)
+    return Graph(workload.name, tensors, ops, outputs, workload.seed)
 
 
 def draft_graph(draft: Draft) -> Draft:

@@ -20,12 +20,15 @@ class Graph:
         In topological order.
     outputs : tuple of str
         The tensors that the user asked for.
+    seed : int
+        Seed of the values and patterns of the inputs.
     """
 
     name: str
     tensors: Mapping[str, Tensor]
     ops: tuple[Op, ...]
     outputs: tuple[str, ...]
+    seed: int = 0
 
     def producer(self, tensor: str) -> Op | None:
         """Return the op that writes `tensor`, or None for a graph input."""

@@ -57,6 +57,10 @@ class Variable:
         None for a variable that lives just where vertices leave it (partials).
     element_bytes : int
         Bytes of one element on a tile.
+    tensor : str
+        For a packed variable, which holds chosen elements of a sparse tensor of the graph: that tensor's name.
+    index : int64 array or None
+        For a packed variable: the position in the tensor (row-major) of each of its elements (row-major).
     """
 
     name: str
@@ -66,6 +70,8 @@ class Variable:
     storage: str
     element_bytes: int
     home: Home | None = None
+    tensor: str = ""
+    index: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,8 @@ class VertexSet:
         Inputs first, in the order the codelet's kernel takes them.
     settings : Mapping[str, object]
         What is the same for all the vertices (number formats, AMP mode, operator).
+    payload : object
+        Irregular data that the vertices share, such as the partition of a sparse matrix; only their kernel reads it.
     """
 
     codelet: str
@@ -116,6 +124,7 @@ class VertexSet:
     fields: Mapping[str, IntArray]
     operands: tuple[Operand, ...]
     settings: Mapping[str, object] = field(default_factory=dict)
+    payload: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+"""The non-zero blocks of a graph's sparse tensors."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.frontends.values import tensor_values
+from ipusim.ir.tensor import Tensor
+from ipusim.kernels.jit import compiled
+from ipusim.sparse.blocks import Blocks, blocks_to_dense
+from ipusim.sparse.patterns.registry import build_pattern
+from ipusim.sparse.patterns.spec import PatternRequest, density_of
+
+F32Array = NDArray[np.float32]
+
+
+def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
+    """Return the non-zero blocks of a sparse tensor, in its own block size; with data only if its file brings values.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        With a sparsity.
+    seed : int
+        Seed of the workload; the pattern depends on it and on the tensor's name.
+
+    Raises
+    ------
+    PatternError
+        When the pattern cannot be built for this shape and density.
+    """
+    assert tensor.sparsity is not None
+    sparsity = tensor.sparsity
+    options = tuple(sorted((name, _frozen(value)) for name, value in sparsity.options.items()))
+    key = (tensor.shape[0], tensor.shape[1], sparsity.block_size, sparsity.density, sparsity.pattern, options)
+    return _build(key, seed ^ crc32(tensor.name.encode()))
+
+
+def sparse_values(tensor: Tensor, seed: int) -> F32Array:
+    """Return the values of a sparse tensor as a full float32 array of its shape, zeros off the pattern."""
+    blocks = tensor_blocks(tensor, seed)
+    if blocks.data is not None:
+        from ipusim.formats import round_to_format
+
+        return round_to_format(blocks_to_dense(blocks), tensor.dtype)
+    return tensor_values(tensor, seed) * blocks_to_dense(blocks)
+
+
+def non_zeros(tensor: Tensor, seed: int) -> int:
+    """Return the number of stored elements of a tensor: all of them for a dense one."""
+    return tensor.n_elements if tensor.sparsity is None else tensor_blocks(tensor, seed).n_values
+
+
+@lru_cache(maxsize=64)
+def _build(key: tuple[Any, ...], seed: int) -> Blocks:
+    rows, cols, block_size, density, pattern, options = key
+    request = PatternRequest(
+        (rows, cols), block_size, density_of(density), seed, {name: _thawed(value) for name, value in options}, compiled
+    )
+    return build_pattern(pattern, request)
+
+
+def _frozen(value: object) -> object:
+    if isinstance(value, dict):
+        return ("mapping", tuple(sorted((name, _frozen(item)) for name, item in value.items())))
+    return value
+
+
+def _thawed(value: object) -> object:
+    if isinstance(value, tuple) and len(value) == 2 and value[0] == "mapping":
+        return {name: _thawed(item) for name, item in value[1]}
+    return value
