@@ -85,10 +85,17 @@ def compile_workload(
     BadInputError
         With every problem of the files and the overrides.
     """
+    loaded, target = load_inputs(workload, chip, settings, **chip_fields)
+    return compile_graph(loaded, target, build_graph(loaded))
+
+
+def load_inputs(
+    workload: WorkloadLike, chip: ChipLike | None = None, settings: Sequence[str] = (), **chip_fields: object
+) -> tuple[Workload, Chip]:
+    """Return workload and chip with the overrides applied; see :func:`compile_workload`."""
     of_chip, of_workload = split_settings(settings)
     loaded = load_workload(workload, of_workload)
-    target = load_chip(_chip_source(loaded, chip), of_chip, **chip_fields)
-    return compile_graph(loaded, target, build_graph(loaded))
+    return loaded, load_chip(_chip_source(loaded, chip), of_chip, **chip_fields)
 
 
 def compile_graph(

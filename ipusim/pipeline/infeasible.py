@@ -7,8 +7,10 @@ from typing import Any
 from ipusim.pipeline.compiling import Compiled, compile_graph
 
 
-def explain_infeasible(compiled: Compiled) -> dict[str, Any] | None:
+def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str, Any] | None:
     """Return what is missing for a workload to run, or None if it fits.
+
+    Without `with_levers` nothing is tried that might make it fit, which takes seconds.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def explain_infeasible(compiled: Compiled) -> dict[str, Any] | None:
         "gap_bytes": max(0, demand - capacity),
         "tile": tile,
         "terms": terms,
-        "levers": levers(compiled),
+        "levers": levers(compiled) if with_levers else [],
     }
 
 

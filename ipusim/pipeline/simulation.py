@@ -51,7 +51,7 @@ def simulate(
     progress : callable, optional
         Called with a short text now and then.
     explain : bool
-        Relax one resource at a time to find what holds the workload back.
+        Relax one resource at a time to find what holds the workload back, or what would make it fit.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def simulate(
     say("compiling")
     compiled = compile_workload(workload, chip, settings)
     options = {"execute": execute, "verify": verify, "settings": list(settings)}
-    infeasible = explain_infeasible(compiled)
+    infeasible = explain_infeasible(compiled, with_levers=explain)
     if infeasible is not None or compiled.program is None:
         return Run(compiled, options, None, dict(NOT_EXECUTED), infeasible, (), {})
     say("timing")
