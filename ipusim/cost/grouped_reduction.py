@@ -80,7 +80,8 @@ def strided_slots(n_outputs: int, n_partials: int, float_partials: bool) -> int:
 
     Source: poplibs lib/popops/reduction/CycleEstimationFunctions.cpp, strided reduction with one outer stride, output
     and partials of one format, 64-bit loads. Where the regions of a worker do not form one regular block, the library
-    falls back on another vertex; its published formula came out far too slow, and this one is charged instead.
+    falls back on another vertex; its published formula agrees less well with measurements (error factor 1.104 rather
+    than 1.073 on 129 cells), and this one is charged instead.
     """
     if float_partials:
         return 16 + ceil_div(n_outputs, 2) * (10 + n_partials)

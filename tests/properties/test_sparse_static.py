@@ -63,7 +63,7 @@ def block_patterns(draw: st.DrawFn) -> Blocks:
 @given(
     blocks=block_patterns(),
     n=st.integers(1, 70),
-    tiles=st.sampled_from([1, 2, 4, 10, 64, 300]),
+    tiles=st.sampled_from([1, 2, 4, 7, 10, 64, 300]),
     dtype=st.sampled_from(["float16", "float32"]),
 )
 def test_partition_is_a_partition(blocks: Blocks, n: int, tiles: int, dtype: str) -> None:
@@ -104,11 +104,12 @@ def test_partition_is_a_partition(blocks: Blocks, n: int, tiles: int, dtype: str
 @given(
     blocks=block_patterns(),
     n=st.integers(1, 40),
-    tiles=st.sampled_from([1, 2, 4, 10, 64]),
+    tiles=st.sampled_from([1, 2, 4, 7, 10, 64]),
+    workers=st.sampled_from([1, 2, 6]),
     dtype=st.sampled_from(["float16", "float32"]),
 )
-def test_cost_covers_all_the_work(blocks: Blocks, n: int, tiles: int, dtype: str) -> None:
-    chip = Chip(tiles)
+def test_cost_covers_all_the_work(blocks: Blocks, n: int, tiles: int, workers: int, dtype: str) -> None:
+    chip = Chip(tiles, worker_contexts=workers)
     plan = plan_static(blocks, n, dtype, chip)
     assert plan is not None
     parts = partition_static(blocks, plan, chip)
@@ -125,10 +126,10 @@ def test_cost_covers_all_the_work(blocks: Blocks, n: int, tiles: int, dtype: str
     assert memory.live_bytes >= blocks.n_values * element_bytes // tiles
     for layout in parts.layouts:
         for width in np.diff(parts.col_edges)[:1].tolist():
-            fields = vertex_fields(plan, layout, width, 6)
+            fields = vertex_fields(plan, layout, width, workers)
             assert all(np.all(values > 0) for values in fields.values())
             if blocks.block_size == 1:
-                assert np.all(6 * fields["worker_non_zeros"] >= np.diff(layout.blocks_indptr))
+                assert np.all(workers * fields["worker_non_zeros"] >= np.diff(layout.blocks_indptr))
 
 
 @settings(max_examples=60, deadline=None)
