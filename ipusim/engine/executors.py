@@ -1,0 +1,168 @@
+"""How the vertices of each codelet are executed: from bound operands to a kernel.
+
+The operands of every codelet are described in the README of this room. To execute a further codelet, add an entry to
+:data:`EXECUTORS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipusim.engine.values import F32Array, Values
+from ipusim.errors import VerifierError
+from ipusim.ir.program import VertexSet
+from ipusim.ir.regions import IntArray, Regions
+from ipusim.kernels.elementwise import ADD, COPY, RELU, add_broadcast, combine_regions
+from ipusim.kernels.matmul import multiply_boxes
+from ipusim.kernels.workers import Done, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An operand of a vertex set in one iteration, with its values.
+
+    Attributes
+    ----------
+    values : float32 array [groups, rows, cols]
+    regions : Regions
+    segments : int64 array [n + 1] or None
+    dtype : str
+        Number format of the variable.
+    """
+
+    values: F32Array
+    regions: Regions
+    segments: IntArray | None
+    dtype: str
+
+    @property
+    def half(self) -> bool:
+        """Whether results have to be rounded to float16.
+
+        Raises
+        ------
+        VerifierError
+            The format is one that no vertex writes.
+        """
+        if self.dtype not in ("float16", "float32"):
+            raise VerifierError(f"no vertex writes {self.dtype}")
+        return self.dtype == "float16"
+
+
+Executor = Callable[[VertexSet, tuple[Bound, ...], Values, Workers, Done], None]
+
+
+def _product(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    left, right, out = operands
+    settings = vertices.settings
+    if settings["partials"] != out.dtype:
+        raise VerifierError(f"{vertices.codelet} forms {settings['partials']} sums but writes {out.dtype}")
+    multiply_boxes(
+        left.values,
+        right.values,
+        out.values,
+        left.regions.box,
+        right.regions.box,
+        out.regions.box,
+        workers,
+        transpose_left=bool(settings.get("transpose_left", False)),
+        transpose_right=bool(settings.get("transpose_right", False)),
+        accumulate=bool(settings.get("accumulate", False)),
+        round_every=int(str(settings["in_channels"])) if out.half else 0,
+        done=done,
+    )
+
+
+def _combine(operands: tuple[Bound, ...], how: int, workers: Workers, done: Done) -> None:
+    source, out = operands
+    combine_regions(
+        out.values, out.regions, source.values, source.regions, workers, how, source.segments, out.half, done
+    )
+
+
+def _copy(_vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    _combine(operands, COPY, workers, done)
+
+
+def _unary(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    _require_op(vertices, "relu")
+    _combine(operands, RELU, workers, done)
+
+
+def _binary(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    _require_op(vertices, "add")
+    if vertices.settings.get("in_place"):
+        _combine(operands, ADD, workers, done)
+        return
+    left, right, out = operands
+    add_broadcast(
+        out.values,
+        out.regions,
+        left.values,
+        left.regions.box,
+        right.values,
+        right.regions.box,
+        workers,
+        out.half,
+        done,
+    )
+
+
+def _expand(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done) -> None:
+    settings = vertices.settings
+    source, target = values.flat(str(settings["source"])), values.flat(str(settings["target"]))
+    wanted = _shape(settings["to"])
+    target.reshape(wanted)[...] = np.broadcast_to(source.reshape(_shape(settings["from"])), wanted)
+    done(1.0)
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    assert isinstance(value, tuple)
+    return tuple(int(extent) for extent in value)
+
+
+def _nothing(
+    _vertices: VertexSet, _operands: tuple[Bound, ...], _values: Values, _workers: Workers, done: Done
+) -> None:
+    """Do nothing: the vertices move elements of a storage on their tile, which changes no value."""
+    done(1.0)
+
+
+def _require_op(vertices: VertexSet, op: str) -> None:
+    if vertices.settings["op"] != op:
+        raise VerifierError(f"no kernel for {vertices.codelet} with operator {vertices.settings['op']}")
+
+
+EXECUTORS: dict[str, Executor] = {
+    "amp_1x1": _product,
+    "amp_nx1": _product,
+    "hmac": _product,
+    "outer_product": _product,
+    "reduce_add": _copy,
+    "cast_1d": _copy,
+    "unary_1d": _unary,
+    "nonlinearity_1d": _unary,
+    "binary_1d": _binary,
+    "broadcast_vector_outer": _binary,
+    "broadcast_scalar_1d": _binary,
+    "expand": _expand,
+    "rearrange": _nothing,
+    "dynamic_slice_1d": _nothing,
+}
+"""Executor by codelet."""
+
+
+def executor(codelet: str) -> Executor:
+    """Return how the vertices of `codelet` are executed.
+
+    Raises
+    ------
+    VerifierError
+        Nothing executes them.
+    """
+    if codelet not in EXECUTORS:
+        raise VerifierError(f"no kernel for vertices of {codelet}")
+    return EXECUTORS[codelet]

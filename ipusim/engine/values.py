@@ -1,0 +1,90 @@
+"""The values of a running program: one flat array for each storage, seen through its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.ir.program import Program, Superstep, Variable, VertexSet
+
+F32Array = NDArray[np.float32]
+
+
+class Values:
+    """Arrays by storage; a storage is made, full of zeros, when something first touches it.
+
+    Parameters
+    ----------
+    program : Program
+    inputs : mapping of str to float32 array
+        Values of every graph input, of any shape with the right number of elements.
+
+    Raises
+    ------
+    ValueError
+        A graph input is missing or has another number of elements.
+    """
+
+    def __init__(self, program: Program, inputs: Mapping[str, F32Array]) -> None:
+        self._sizes = {variable.storage: _n_elements(variable) for variable in program.variables.values()}
+        self._arrays: dict[str, F32Array] = {}
+        written = written_storages(program)
+        for tensor, name in program.inputs.items():
+            variable = program.variables[name]
+            if tensor not in inputs:
+                raise ValueError(f"no values for the input {tensor}")
+            array = np.ascontiguousarray(inputs[tensor], dtype=np.float32).reshape(-1)
+            if len(array) != _n_elements(variable):
+                raise ValueError(f"input {tensor} has {len(array)} values, the program needs {_n_elements(variable)}")
+            self._arrays[variable.storage] = array.copy() if variable.storage in written else array
+
+    def flat(self, storage: str) -> F32Array:
+        """Return the values of a storage: float32 array [n_elements]."""
+        if storage not in self._arrays:
+            self._arrays[storage] = np.zeros(self._sizes[storage], dtype=np.float32)
+        return self._arrays[storage]
+
+    def view(self, variable: Variable) -> F32Array:
+        """Return the values of a variable: float32 array [groups, rows, cols] that shares memory with its storage."""
+        return self.flat(variable.storage).reshape(variable.shape)
+
+    def release(self, storage: str) -> None:
+        """Forget the values of a storage that nothing needs any more."""
+        self._arrays.pop(storage, None)
+
+
+def _n_elements(variable: Variable) -> int:
+    groups, rows, cols = variable.shape
+    return groups * rows * cols
+
+
+def touched_storages(program: Program, vertices: VertexSet) -> set[str]:
+    """Return the storages that a vertex set reads or writes."""
+    named = {str(vertices.settings[key]) for key in ("source", "target") if key in vertices.settings}
+    return named | {program.variables[operand.variable].storage for operand in vertices.operands}
+
+
+def written_storages(program: Program) -> set[str]:
+    """Return the storages that some vertex of `program` writes."""
+    return {
+        program.variables[operand.variable].storage
+        for superstep, _ in program.supersteps()
+        for vertices in superstep.compute
+        for operand in vertices.operands
+        if operand.access != "in"
+    }
+
+
+def last_uses(program: Program) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the index of the last step of every op, and that of the last op that touches each storage."""
+    ops: dict[str, int] = {}
+    touched: dict[str, set[str]] = {}
+    for index, step in enumerate(program.steps):
+        for superstep in (step,) if isinstance(step, Superstep) else step.body:
+            ops[superstep.op] = index
+            for vertices in superstep.compute:
+                for storage in touched_storages(program, vertices):
+                    touched.setdefault(storage, set()).add(superstep.op)
+    return ops, {storage: max(ops[op] for op in users) for storage, users in touched.items()}
