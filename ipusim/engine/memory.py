@@ -1,7 +1,9 @@
 """Memory of a program: what every tile holds at every superstep, and where it is fullest.
 
 Graph inputs and outputs are there all the time; everything else from the superstep that writes or delivers it to the
-last one that reads it. The loop over serial slices reuses its temporaries, so it counts once.
+last one that reads it. The loop over serial slices reuses its temporaries, so it counts once; what outlives an
+iteration (a variable with a home, an operand delivered before the loop) is there from the loop's first superstep to
+its last.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipusim.chip.model import Chip
-from ipusim.ir.program import Program, Superstep, TileArray, Transfers, VertexSet
+from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers, VertexSet
 from ipusim.ir.regions import IntArray
 
 CATEGORIES = ("tensors", "operands", "partials", "exchange_code")
@@ -101,9 +103,10 @@ class MemoryMap:
 def map_memory(program: Program, chip: Chip) -> MemoryMap:
     """Return the memory map of `program` on `chip`."""
     steps = [step for step, _ in program.supersteps()]
+    loops = _loops(program)
     allocations = (
-        *_tensors(program, steps),
-        *_operands(program, steps),
+        *_tensors(program, steps, loops),
+        *_operands(program, steps, loops),
         *_partials(program, steps),
         _exchange_code(program, steps, chip),
     )
@@ -120,7 +123,16 @@ def map_memory(program: Program, chip: Chip) -> MemoryMap:
     return MemoryMap(chip.tile_sram_bytes, allocations, peak, peak_step)
 
 
-def _tensors(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
+def _loops(program: Program) -> list[tuple[int, int]]:
+    """Return for every superstep the first and the last one of the loop it is in; itself outside of a loop."""
+    found: list[tuple[int, int]] = []
+    for step in program.steps:
+        size = len(step.body) if isinstance(step, Repeat) else 1
+        found += [(len(found), len(found) + size - 1)] * size
+    return found
+
+
+def _tensors(program: Program, steps: list[Superstep], loops: list[tuple[int, int]]) -> Iterator[Allocation]:
     resident = set(program.inputs.values()) | set(program.outputs.values())
     for variable in program.variables.values():
         if variable.home is None:
@@ -130,20 +142,22 @@ def _tensors(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
             touched = [index for index, step in enumerate(steps) if _touches(step, variable.name)]
             if not touched:
                 continue
-            first, last = touched[0], touched[-1]
+            first, last = loops[touched[0]][0], loops[touched[-1]][1]
         pieces = variable.home.regions
         n_bytes = pieces.n_elements * pieces.count * variable.element_bytes
         category = "tensors" if variable.kind == "tensor" else "partials"
         yield Allocation(variable.name, category, first, last, _sum(program.n_tiles, variable.home.tile, n_bytes))
 
 
-def _operands(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
+def _operands(program: Program, steps: list[Superstep], loops: list[tuple[int, int]]) -> Iterator[Allocation]:
     """Yield what exchanges deliver: complete operands, the tile's own share included (they are contiguous)."""
     for index, step in enumerate(steps):
         for transfers in step.exchange:
             readers = [later for later in range(index + 1, len(steps)) if _reads(steps[later], transfers.variable)]
             of_op = [later for later in readers if steps[later].op == step.op]
             last = max(of_op, default=min(index + 1, len(steps) - 1))
+            if loops[last] != loops[index]:
+                last = loops[last][1]
             yield Allocation(transfers.variable, "operands", index, last, _delivered(program, transfers))
 
 

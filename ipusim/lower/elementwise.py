@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ipusim.formats import number_format
 from ipusim.ir.program import FROM_HOME, Home, Operand, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, matrix_view, whole_boxes
 from ipusim.ir.tensor import Op
@@ -30,10 +31,10 @@ def lower_elementwise(builder: Builder, op: Op) -> None:
             continue
         view = matrix_view(builder.graph.tensors[name].shape)
         if _aligned(view, shape, builder.graph.tensors[name].shape, output.shape):
-            variables[name] = _small_operand(builder, name, view)
+            variables[name] = _small_operand(builder, op, name, view)
             exchange.append(_broadcast(builder, variables[name], home))
         else:
-            source = _small_operand(builder, name, view)
+            source = _small_operand(builder, op, name, view)
             variables[name], move, vertices = _expanded(builder, op, source, shape, home)
             exchange.append(move)
             setup.append(vertices)
@@ -61,10 +62,7 @@ def _common_place(builder: Builder, op: Op) -> tuple[Shape, Home]:
             for other in others
         ):
             return placed.shape, placed.home
-    element_bytes = builder.graph.tensors[op.outputs[0]].dtype
-    from ipusim.formats import number_format
-
-    return plain, linear_home(plain, number_format(element_bytes).bytes, builder.chip.n_tiles)
+    return plain, linear_home(plain, number_format(output.dtype).bytes, builder.chip.n_tiles)
 
 
 def _aligned(view: Shape, shape: Shape, operand: tuple[int, ...], output: tuple[int, ...]) -> bool:
@@ -78,12 +76,12 @@ def _aligned(view: Shape, shape: Shape, operand: tuple[int, ...], output: tuple[
     return all(extent == 1 for extent in leading[:-1])
 
 
-def _small_operand(builder: Builder, name: str, view: Shape) -> Variable:
+def _small_operand(builder: Builder, op: Op, name: str, view: Shape) -> Variable:
     placed = builder.placed(name)
     if placed is not None and placed.shape == view:
         return placed
-    home = linear_home(view, 2, builder.chip.n_tiles)
-    return bring(builder, name, name, view, home)
+    element_bytes = number_format(builder.graph.tensors[name].dtype).bytes
+    return bring(builder, op.name, name, view, linear_home(view, element_bytes, builder.chip.n_tiles))
 
 
 def _needed(view: Shape, regions: Regions) -> IntArray:

@@ -11,6 +11,7 @@ from ipusim.chip.fields import constant_fields
 from ipusim.chip.load import load_chip
 from ipusim.chip.model import Chip
 from ipusim.engine.memory import MemoryMap, map_memory
+from ipusim.errors import BadInputError
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import Workload, load_workload
 from ipusim.ir.graph import Graph
@@ -129,6 +130,14 @@ def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             of_workload.append(setting)
     return of_chip, of_workload
+
+
+def changed_chip(chip: Chip, **fields: object) -> Chip | None:
+    """Return the chip with other values of some fields, or None where they are beyond what a chip can have."""
+    try:
+        return chip.replace(**fields)
+    except BadInputError:
+        return None
 
 
 def _chip_source(workload: Workload, chip: ChipLike | None) -> ChipLike:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipusim.pipeline.compiling import Compiled, compile_graph
+from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
 
 
 def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str, Any] | None:
@@ -82,8 +82,8 @@ def _smaller_temporaries(compiled: Compiled) -> list[str]:
 def _more_sram(compiled: Compiled) -> list[str]:
     chip = compiled.chip
     for factor in (2, 4, 8, 16, 32, 64):
-        larger = chip.replace(tile_sram_bytes=factor * chip.tile_sram_bytes)
-        if compile_graph(compiled.workload, larger, compiled.graph, may_relax=False).fits:
+        larger = changed_chip(chip, tile_sram_bytes=factor * chip.tile_sram_bytes)
+        if larger and compile_graph(compiled.workload, larger, compiled.graph, may_relax=False).fits:
             return [f"tile_sram_bytes={larger.tile_sram_bytes} ({factor} times the SRAM of a tile)"]
     return []
 
@@ -91,7 +91,7 @@ def _more_sram(compiled: Compiled) -> list[str]:
 def _more_tiles(compiled: Compiled) -> list[str]:
     chip = compiled.chip
     for factor in (2, 4, 8, 16, 32, 64):
-        more = chip.replace(n_tiles=factor * chip.n_tiles)
-        if compile_graph(compiled.workload, more, compiled.graph, may_relax=False).fits:
+        more = changed_chip(chip, n_tiles=factor * chip.n_tiles)
+        if more and compile_graph(compiled.workload, more, compiled.graph, may_relax=False).fits:
             return [f"n_tiles={more.n_tiles} ({factor} times the tiles)"]
     return []
