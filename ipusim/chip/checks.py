@@ -45,7 +45,6 @@ def _check_multiples(chip: Chip) -> Iterator[Conflict]:
 
 def _check_bounds(chip: Chip) -> Iterator[Conflict]:
     for name, bound in (
-        ("interleaved_sram_bytes", "tile_sram_bytes"),
         ("amp_load_bytes_per_cycle", "interleaved_load_bytes"),
     ):
         value, most = getattr(chip, name), getattr(chip, bound)
