@@ -12,11 +12,19 @@ exchange phase             the barrier before it, the wait until the receivers' 
 endpoint control           three control instructions for every fragment received
 executed vertex            the codelet's ``cycles`` instead of its ``estimate``, where the two differ (the AMP worker:
                            a straight line in its rows, as measured)
+senders                    a tile sends no faster than one word per cycle; two tiles that share a bus and swap halves
+                           are slower than the estimate, which doubles their rate
 own partial sums           what a tile holds itself is not received: the estimate books all partial sums (a credit)
-groups of a deep reduction real groups of partial sums are uneven where the depth has no even divisor
+weights on a shared bus    where both tiles of a bus need the same weights they get them together: the estimate gives
+                           the double rate to the inputs only (a credit)
+uneven shares              the estimate costs the largest share; where sizes do not divide, a smaller one can take
+                           longer (a remainder beside whole vectors), and the groups of a deep reduction differ
 ========================== =========================================================================================
 
-:data:`NONE` switches all but the last two off; then program and estimate agree term by term.
+:data:`NONE` switches the first four off; then program and estimate agree term by term, but for the last four. The
+terms ``regroup`` and ``rearrange`` of an estimate are never executed by the matmul: the first is an assumption about the
+operator that follows, the second about the layout that operands come in, and here graph inputs are made in the layout
+that their first operator wants.
 """
 
 from __future__ import annotations

@@ -27,8 +27,9 @@ def lower_matmul(builder: Builder, op: Op, plan: DensePlan) -> None:
     sides = product_sides(builder, op, plan, grid)
     variables = [bring(builder, op.name, side.tensor, side.shape, shared_home(grid, side)) for side in sides]
     moves = [multicast(grid, side, variable) for side, variable in zip(sides, variables, strict=True)]
-    if split.broadcast:
-        builder.steps.append(Superstep(f"{op.name}/broadcast", op.name, exchange=(moves.pop(_streaming(sides)),)))
+    before = (moves.pop(_streaming(sides)),) if split.broadcast else ()
+    if any(len(move.source) for move in before):
+        builder.steps.append(Superstep(f"{op.name}/broadcast", op.name, exchange=before))
     inside = tuple(move for move in moves if len(move.source))
 
     result = ProductResult(builder, op, plan, grid)

@@ -158,8 +158,8 @@ def product_cycles(machine: Machine, product: Product, variant: Variant, share: 
             machine.workers,
         )
     if variant.vertex == OUTER_PRODUCT:
-        return share.groups * outer_product_cycles(
-            share.rows, variant.outer_channels, share.outer_groups, float_inputs, machine.workers
+        return outer_product_cycles(
+            share.rows, variant.outer_channels, share.outer_groups * share.groups, float_inputs, machine.workers
         )
     passes = ceil_div(variant.outer_channels, variant.units)
     load_cycles = variant.units * machine.amp_weight_bytes // load_bytes(machine, product, variant)
