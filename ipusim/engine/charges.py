@@ -22,9 +22,9 @@ uneven shares              the estimate costs the largest share; where sizes do 
 ========================== =========================================================================================
 
 :data:`NONE` switches the first four off; then program and estimate agree term by term, but for the last four. The
-terms ``regroup`` and ``rearrange`` of an estimate are never executed by the matmul: the first is an assumption about the
-operator that follows, the second about the layout that operands come in, and here graph inputs are made in the layout
-that their first operator wants.
+terms ``regroup`` and ``rearrange`` of an estimate are never executed by the matmul: the first is an assumption about
+the operator that follows, the second about the layout that operands come in, and here graph inputs are made in the
+layout that their first operator wants.
 """
 
 from __future__ import annotations
