@@ -17,7 +17,7 @@ from ipusim.chip.model import Chip
 from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers, VertexSet
 from ipusim.ir.regions import IntArray
 
-CATEGORIES = ("tensors", "operands", "partials", "exchange_code")
+CATEGORIES = ("tensors", "metadata", "operands", "partials", "exchange_code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +133,19 @@ def _loops(program: Program) -> list[tuple[int, int]]:
 
 
 def _tensors(program: Program, steps: list[Superstep], loops: list[tuple[int, int]]) -> Iterator[Allocation]:
-    resident = set(program.inputs.values()) | set(program.outputs.values())
+    resident = {variable.name for variable in program.initial} | set(program.outputs.values())
     for variable in program.variables.values():
         if variable.home is None:
             continue
         first, last = 0, len(steps) - 1
-        if variable.name not in resident:
+        if variable.name not in resident and variable.kind != "metadata":
             touched = [index for index, step in enumerate(steps) if _touches(step, variable.name)]
             if not touched:
                 continue
             first, last = loops[touched[0]][0], loops[touched[-1]][1]
         pieces = variable.home.regions
         n_bytes = pieces.n_elements * pieces.count * variable.element_bytes
-        category = "tensors" if variable.kind == "tensor" else "partials"
+        category = {"tensor": "tensors", "metadata": "metadata"}.get(variable.kind, "partials")
         yield Allocation(variable.name, category, first, last, _sum(program.n_tiles, variable.home.tile, n_bytes))
 
 
@@ -178,7 +178,7 @@ def _partials(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
         for vertices in step.compute:
             for operand in vertices.operands:
                 variable = program.variables[operand.variable]
-                if operand.access == "in" or variable.home is not None:
+                if operand.access != "out" or variable.home is not None:
                     continue
                 last = max(
                     (later for later in range(index, len(steps)) if _touches(steps[later], variable.name)),

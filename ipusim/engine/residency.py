@@ -41,8 +41,7 @@ class Residency:
             for vertices in superstep.compute
             if vertices.codelet == "expand"
         }
-        for name in program.inputs.values():
-            variable = program.variables[name]
+        for variable in program.initial:
             self._add(variable, self._home_copies(variable))
             self._mark(variable, Intervals(np.array([0]), np.array([_size(variable)])))
 

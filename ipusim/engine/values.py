@@ -31,11 +31,15 @@ class Values:
         self._sizes = {variable.storage: _n_elements(variable) for variable in program.variables.values()}
         self._arrays: dict[str, F32Array] = {}
         written = written_storages(program)
-        for tensor, name in program.inputs.items():
-            variable = program.variables[name]
+        tensor_of = {name: tensor for tensor, name in program.inputs.items()}
+        for variable in program.initial:
+            tensor = variable.tensor or tensor_of[variable.name]
             if tensor not in inputs:
                 raise ValueError(f"no values for the input {tensor}")
             array = np.ascontiguousarray(inputs[tensor], dtype=np.float32).reshape(-1)
+            if variable.tensor:
+                self._arrays[variable.storage] = packed(variable, array)
+                continue
             if len(array) != _n_elements(variable):
                 raise ValueError(f"input {tensor} has {len(array)} values, the program needs {_n_elements(variable)}")
             self._arrays[variable.storage] = array.copy() if variable.storage in written else array
@@ -53,6 +57,29 @@ class Values:
     def release(self, storage: str) -> None:
         """Forget the values of a storage that nothing needs any more."""
         self._arrays.pop(storage, None)
+
+
+def packed(variable: Variable, array: F32Array) -> F32Array:
+    """Return the elements of a tensor (float32 array [n_elements]) that a packed variable holds, in its order.
+
+    Raises
+    ------
+    ValueError
+        The tensor is smaller than the variable's positions reach.
+    """
+    index = variable.positions()
+    if index.size and int(index.max()) >= len(array):
+        raise ValueError(f"input {variable.tensor} has {len(array)} values, the program reads number {index.max()}")
+    return np.where(index >= 0, array[index], np.float32(0.0)) if len(array) else np.zeros(index.size, np.float32)
+
+
+def unpacked(variable: Variable, values: F32Array, n_elements: int) -> F32Array:
+    """Return the tensor of which a packed variable holds `values`, zeros elsewhere: float32 array [n_elements]."""
+    index = variable.positions()
+    held = index >= 0
+    tensor = np.zeros(n_elements, dtype=np.float32)
+    tensor[index[held]] = values.reshape(-1)[held]
+    return tensor
 
 
 def _n_elements(variable: Variable) -> int:

@@ -7,7 +7,7 @@ a cycle.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,7 +49,8 @@ class Variable:
     dtype : str
         Number format of its elements.
     kind : str
-        ``tensor`` (a tensor of the graph, in its final place), ``partials`` or ``temporary``.
+        ``tensor`` (a tensor of the graph, in its final place), ``metadata`` (where the elements of a packed variable
+        belong; it stays on the chip, and no kernel reads it as values), ``partials`` or ``temporary``.
     storage : str
         Name of the array that holds its values. Variables with the same storage hold the same values in different
         places: a rearranged tensor shares the storage of the original.
@@ -59,8 +60,9 @@ class Variable:
         Bytes of one element on a tile.
     tensor : str
         For a packed variable, which holds chosen elements of a sparse tensor of the graph: that tensor's name.
-    index : int64 array or None
-        For a packed variable: the position in the tensor (row-major) of each of its elements (row-major).
+    index : int64 array, function or None
+        For a packed variable: the position in the tensor (row-major) of each of its elements (row-major), or -1 for a
+        place that holds no element and is 0. A function makes the array only when values are wanted.
     """
 
     name: str
@@ -71,7 +73,12 @@ class Variable:
     element_bytes: int
     home: Home | None = None
     tensor: str = ""
-    index: IntArray | None = None
+    index: IntArray | Callable[[], IntArray] | None = None
+
+    def positions(self) -> IntArray:
+        """Return `index` of a packed variable as a flat array."""
+        assert self.index is not None
+        return np.asarray(self.index() if callable(self.index) else self.index, dtype=np.int64).reshape(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +214,14 @@ class Program:
     steps: tuple[Superstep | Repeat, ...]
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+
+    @property
+    def initial(self) -> tuple[Variable, ...]:
+        """Variables with values at the start: those of the graph inputs, and further packed forms of sparse ones."""
+        first = set(self.inputs.values())
+        return tuple(
+            variable for variable in self.variables.values() if variable.name in first or variable.tensor in self.inputs
+        )
 
     def supersteps(self) -> Iterator[tuple[Superstep, int]]:
         """Yield every superstep with the number of times it runs."""
