@@ -153,6 +153,8 @@ def _operands(program: Program, steps: list[Superstep], loops: list[tuple[int, i
     """Yield what exchanges deliver: complete operands, the tile's own share included (they are contiguous)."""
     for index, step in enumerate(steps):
         for transfers in step.exchange:
+            if transfers.into:
+                continue
             readers = [later for later in range(index + 1, len(steps)) if _reads(steps[later], transfers.variable)]
             of_op = [later for later in readers if steps[later].op == step.op]
             last = max(of_op, default=min(index + 1, len(steps) - 1))
@@ -222,4 +224,4 @@ def _uses(vertices: VertexSet, variable: str) -> bool:
 
 
 def _touches(step: Superstep, variable: str) -> bool:
-    return _reads(step, variable) or any(transfers.variable == variable for transfers in step.exchange)
+    return _reads(step, variable) or any(variable in (each.variable, each.into) for each in step.exchange)

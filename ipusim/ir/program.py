@@ -154,6 +154,8 @@ class Transfers:
         Tiles of each group, ascending.
     bytes_sent, bytes_received : int64 array [n_tiles] or None
         Given instead of being counted from the pieces where the source is :data:`FROM_HOME`.
+    into : str
+        Variable in whose home the data arrives in its final place; empty if it arrives in room of its own.
     """
 
     variable: str
@@ -165,6 +167,7 @@ class Transfers:
     group_tiles: TileArray
     bytes_sent: IntArray | None = None
     bytes_received: IntArray | None = None
+    into: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
+from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.elementwise import lower_elementwise
 from ipusim.lower.matmul import lower_matmul
 from ipusim.lower.verify import verify_program
 from ipusim.plan.dense import DensePlan
-from ipusim.plan.graph import Plans
+from ipusim.plan.graph import Plans, SparsePlan, Unplannable
 
 
 def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
@@ -20,7 +23,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
     ----------
     graph : Graph
     plans : mapping of op name to plan
-        A :class:`~ipusim.plan.dense.DensePlan` for every matmul.
+        One for every matmul.
     chip : Chip
 
     Raises
@@ -31,10 +34,19 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
     builder = Builder(graph, chip)
     for op in graph.ops:
         plan = plans.get(op.name)
-        if isinstance(plan, DensePlan):
+        if plan is None or isinstance(plan, Unplannable):
+            lower_elementwise(builder, op)
+        elif isinstance(plan, DensePlan):
             lower_matmul(builder, op, plan)
         else:
-            lower_elementwise(builder, op)
+            _lower_sparse(builder, op, plan)
     program = builder.program()
     verify_program(program)
     return program
+
+
+def _lower_sparse(builder: Builder, op: Op, plan: SparsePlan) -> None:
+    """Append a matmul with a sparse operand, lowered as its mode asks (the module is loaded only now)."""
+    mode = plan.problem.sparsity.mode
+    module = import_module(f"ipusim.lower.{mode}_matmul")
+    getattr(module, f"lower_{mode}_matmul")(builder, op, plan)

@@ -17,8 +17,7 @@ from ipusim.frontends.workload import Workload, load_workload
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
 from ipusim.lower.lowering import lower_graph
-from ipusim.plan.dense import DensePlan
-from ipusim.plan.graph import Plans, Unplannable, plan_graph
+from ipusim.plan.graph import Plan, Plans, Unplannable, plan_graph
 from ipusim.plan.problem import PlanOptions
 
 WorkloadLike = str | Path | Mapping[str, Any] | Workload
@@ -50,9 +49,9 @@ class Compiled:
     memory: MemoryMap | None
 
     @property
-    def plans(self) -> dict[str, DensePlan]:
+    def plans(self) -> dict[str, Plan]:
         """The plans that were found, by op."""
-        return {name: plan for name, plan in self.all_plans.items() if isinstance(plan, DensePlan)}
+        return {name: plan for name, plan in self.all_plans.items() if not isinstance(plan, Unplannable)}
 
     @property
     def unplanned(self) -> tuple[Unplannable, ...]:

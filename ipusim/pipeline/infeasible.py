@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
+from ipusim.plan.sparse_problem import SPARSE_FORMATS
+
+UNSUPPORTED = {
+    "no_amp_mode": "the AMP of {chip} cannot multiply {inputs} with {partials} partials",
+    "no_sparse_vertex": "the sparse vertices of {chip} cannot multiply {inputs} with {partials} partials",
+}
+"""What an op without a plan runs into, apart from memory."""
 
 
 def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str, Any] | None:
@@ -19,19 +26,20 @@ def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str
     """
     if compiled.fits:
         return None
-    formats = [plan for plan in compiled.unplanned if plan.reason == "no_amp_mode"]
+    formats = [plan for plan in compiled.unplanned if plan.reason in UNSUPPORTED]
     capacity = compiled.chip.tile_sram_bytes
     if formats:
         problem = formats[0].problem
         return {
-            "constraint": f"the AMP of {compiled.chip.name} cannot multiply {problem.inputs_format} "
-            f"with {problem.partials_format} partials",
+            "constraint": UNSUPPORTED[formats[0].reason].format(
+                chip=compiled.chip.name, inputs=problem.inputs_format, partials=problem.partials_format
+            ),
             "demand_bytes": 0,
             "capacity_bytes": capacity,
             "gap_bytes": 0,
             "tile": 0,
             "terms": {},
-            "levers": [_other_formats(compiled)],
+            "levers": [_other_formats(compiled, formats[0].reason)],
         }
     memory = compiled.memory
     if memory is None:
@@ -58,7 +66,9 @@ def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str
     }
 
 
-def _other_formats(compiled: Compiled) -> str:
+def _other_formats(compiled: Compiled, reason: str) -> str:
+    if reason == "no_sparse_vertex":
+        return f"formats that they can: {', '.join(SPARSE_FORMATS)}"
     pairs = sorted({f"{mode.inputs} with {mode.partials} partials" for mode in compiled.chip.amp_modes})
     return f"formats that it can: {', '.join(pairs)}"
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ipusim.engine.trace import Trace
+from ipusim.frontends.patterns import non_zeros
 from ipusim.ir.tensor import Op
 from ipusim.ops.registry import find_op
 from ipusim.pipeline.compiling import Compiled
@@ -203,7 +204,8 @@ class Run:
         graph = self.compiled.graph
         inputs = tuple(graph.tensors[name] for name in op.inputs)
         outputs = tuple(graph.tensors[name] for name in op.outputs)
-        return find_op(op.kind).flops(inputs, outputs, op.attrs, tuple(tensor.n_elements for tensor in inputs))
+        stored = tuple(non_zeros(tensor, graph.seed) for tensor in inputs)
+        return find_op(op.kind).flops(inputs, outputs, op.attrs, stored)
 
     def _op_entry(self, op: Op) -> dict[str, Any]:
         plan = self.compiled.plans.get(op.name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from math import prod
+from typing import Any, Protocol
 
 from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
@@ -12,6 +14,29 @@ from ipusim.ir.tensor import Op
 from ipusim.ops.matmul import matrix_extents
 from ipusim.plan.dense import DensePlan, plan_matmul, product_of, resident_bytes
 from ipusim.plan.problem import MatMulProblem, PlanOptions
+from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
+
+
+class SparsePlan(Protocol):
+    """What the plans of all kinds of sparsity have in common."""
+
+    @property
+    def problem(self) -> SparseProblem:
+        """What was planned."""
+
+    @property
+    def cycles(self) -> int:
+        """Estimated cycles."""
+
+    @property
+    def tiles_used(self) -> int:
+        """Number of tiles with work."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready values."""
+
+
+Plan = DensePlan | SparsePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,33 +47,50 @@ class Unplannable:
     ----------
     op : str
     reason : str
-        ``no_amp_mode`` (the chip cannot compute in these formats) or ``memory``.
-    problem : MatMulProblem
+        ``no_amp_mode`` (the chip cannot compute in these formats), ``no_sparse_vertex`` (there is no sparse vertex
+        for them) or ``memory``.
+    problem : MatMulProblem or SparseProblem
     """
 
     op: str
     reason: str
-    problem: MatMulProblem
+    problem: MatMulProblem | SparseProblem
 
     @property
     def resident_bytes(self) -> int:
         """Bytes of operands and result together."""
+        if isinstance(self.problem, SparseProblem):
+            return self.problem.resident_bytes
         return resident_bytes(product_of(self.problem))
 
 
-Plans = Mapping[str, DensePlan | Unplannable]
+Plans = Mapping[str, Plan | Unplannable]
 
 
-def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, DensePlan | Unplannable]:
-    """Return the plan of every matmul of `graph`, or why there is none. Equal matmuls are planned once."""
-    plans: dict[str, DensePlan | Unplannable] = {}
+def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan | Unplannable]:
+    """Return the plan of every matmul of `graph`, or why there is none. Equal dense matmuls are planned once."""
+    plans: dict[str, Plan | Unplannable] = {}
     for op in graph.ops:
         if op.kind != "matmul":
+            continue
+        if is_sparse_matmul(graph, op):
+            plans[op.name] = _plan_sparse(graph, op, chip, options)
             continue
         problem = matmul_problem(graph, op)
         plan = plan_matmul(problem, chip, options)
         plans[op.name] = plan or Unplannable(op.name, _reason(problem, chip), problem)
     return plans
+
+
+def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions) -> Plan | Unplannable:
+    """Plan a matmul with a sparse operand, with the planner of its mode (loaded only now)."""
+    problem = sparse_problem(graph, op)
+    if problem.inputs_format not in SPARSE_FORMATS:
+        return Unplannable(op.name, "no_sparse_vertex", problem)
+    mode = problem.sparsity.mode
+    module = import_module("ipusim.plan.static_plan" if mode == "static" else "ipusim.plan.dynamic_sparse")
+    plan: Plan | None = getattr(module, f"plan_{mode}_sparse")(problem, chip, options)
+    return plan or Unplannable(op.name, "memory", problem)
 
 
 def _reason(problem: MatMulProblem, chip: Chip) -> str:

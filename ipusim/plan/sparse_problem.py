@@ -8,12 +8,16 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from ipusim.formats import number_format
 from ipusim.frontends.patterns import tensor_blocks
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Op, Sparsity
 from ipusim.sparse.blocks import Blocks, device_block_size, reblock, transpose_blocks
 
 IntArray = NDArray[np.int64]
+
+SPARSE_FORMATS = ("float16", "float32")
+"""Number formats that sparse vertices multiply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,16 @@ class SparseProblem:
     weight_transposed: bool
     dense_transposed: bool
     output_transposed: bool
+
+    @property
+    def inputs_format(self) -> str:
+        """Number format of the operands."""
+        return self.dtype
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of the stored values, the dense operand and the result together."""
+        return (self.blocks.n_values + (self.m + self.k) * self.n) * number_format(self.dtype).bytes
 
     def weight_index(self) -> IntArray:
         """Return where each value of the blocks is in the stored tensor (row-major): int64 [n_blocks, b, b]."""

@@ -45,6 +45,8 @@ class StaticReduction:
         Outputs per tile and first tile of a balanced group.
     out_share : int
         Elements of the result per tile: it is laid out linearly.
+    loads : int64 array [n_groups, n_tiles]
+        Outputs of each group that each tile computes.
     slots : int64 array [n_tiles, 2]
         Slots of all reduction vertices of each tile, and of the longest.
     received_bytes, copied_bytes, moved_bytes : int64 array [n_tiles]
@@ -59,6 +61,7 @@ class StaticReduction:
     share: IntArray
     first_tile: IntArray
     out_share: int
+    loads: IntArray
     slots: IntArray
     received_bytes: IntArray
     copied_bytes: IntArray
@@ -90,6 +93,7 @@ def plan_reduction(partition: StaticPartition, chip: SparseChip) -> StaticReduct
     share = np.array([balanced_share(int(totals[p]), float_partials, chip.n_tiles) for p in groups])
     first = _start_tiles(groups.size, chip.n_tiles)
     balanced = np.zeros(groups.size, np.bool_)
+    loads = np.zeros((groups.size, chip.n_tiles), np.int64)
     slots = np.zeros((chip.n_tiles, 2), np.int64)
     received, moved = np.zeros(chip.n_tiles, np.int64), np.zeros(chip.n_tiles, np.int64)
     for group, p in enumerate(groups.tolist()):
@@ -98,12 +102,12 @@ def plan_reduction(partition: StaticPartition, chip: SparseChip) -> StaticReduct
         here = at_destination_cycles(largest, p, partial_bytes, rate)
         spread = balanced_cycles(total, largest, p, partial_bytes, chip.n_tiles, rate)
         balanced[group] = spread <= here
-        load = outputs[p]
+        loads[group] = outputs[p]
         if balanced[group]:
-            load = _spread(total, int(share[group]), int(first[group]), chip.n_tiles)
+            loads[group] = _spread(total, int(share[group]), int(first[group]), chip.n_tiles)
             moved += outputs[p] * data_bytes
-        received += load * p * partial_bytes
-        compiled(add_group)(load, p, int(n_workers[group]), float_partials, slots)
+        received += loads[group] * p * partial_bytes
+        compiled(add_group)(loads[group], p, int(n_workers[group]), float_partials, slots)
     copied = outputs[1] * data_bytes if most else np.zeros(chip.n_tiles, np.int64)
     return StaticReduction(
         groups,
@@ -114,6 +118,7 @@ def plan_reduction(partition: StaticPartition, chip: SparseChip) -> StaticReduct
         share.astype(np.int64),
         first,
         out_share,
+        loads,
         slots,
         received,
         copied,
