@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ipusim.chip.load import load_chip
     from ipusim.chip.model import Chip
+    from ipusim.comparison import Comparison, compare
     from ipusim.errors import BadInputError, IpusimError
     from ipusim.frontends.workload import Workload, load_workload
     from ipusim.pipeline import Compiled, Run, simulate
@@ -25,10 +26,12 @@ __version__ = "0.1.0"
 __all__ = [
     "BadInputError",
     "Chip",
+    "Comparison",
     "Compiled",
     "IpusimError",
     "Run",
     "Workload",
+    "compare",
     "compile",
     "load_chip",
     "load_workload",
@@ -38,10 +41,12 @@ __all__ = [
 _PLACES = {
     "BadInputError": "ipusim.errors:BadInputError",
     "Chip": "ipusim.chip.model:Chip",
+    "Comparison": "ipusim.comparison:Comparison",
     "Compiled": "ipusim.pipeline:Compiled",
     "IpusimError": "ipusim.errors:IpusimError",
     "Run": "ipusim.pipeline:Run",
     "Workload": "ipusim.frontends.workload:Workload",
+    "compare": "ipusim.comparison:compare",
     "compile": "ipusim.pipeline:compile_workload",
     "load_chip": "ipusim.chip.load:load_chip",
     "load_workload": "ipusim.frontends.workload:load_workload",

@@ -1,0 +1,76 @@
+"""One point of a comparison with its figures, seen against the dense baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ipusim.comparison.outcome import OK, Outcome
+from ipusim.comparison.points import Point
+
+PHASES = ("compute", "exchange", "sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point, simulated.
+
+    Attributes
+    ----------
+    point : Point
+    outcome : Outcome
+    baseline : Outcome
+        The same workload with dense weights, in the same condition; of a baseline, itself.
+    """
+
+    point: Point
+    outcome: Outcome
+    baseline: Outcome
+
+    @property
+    def speedup(self) -> float | None:
+        """Cycles of the dense baseline over those of this cell; None where one of them has none."""
+        if not self.outcome.cycles or not self.baseline.cycles:
+            return None
+        return self.baseline.cycles / self.outcome.cycles
+
+    @property
+    def effective_tflops(self) -> float | None:
+        """Operations of the dense baseline over the time of this cell, in TFLOP/s."""
+        return _rate(self.baseline.flops, self.outcome.seconds)
+
+    @property
+    def useful_tflops(self) -> float | None:
+        """Operations on non-zeros over the time of this cell, in TFLOP/s."""
+        return _rate(self.outcome.flops, self.outcome.seconds)
+
+    @property
+    def bound_by(self) -> str | None:
+        """The phase that takes most of the cycles."""
+        phases = self.outcome.cycles_by_phase
+        return max(phases, key=lambda phase: phases[phase]) if phases else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the cell as JSON-ready values."""
+        outcome = self.outcome
+        return {
+            **self.point.to_dict(),
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "cycles": outcome.cycles,
+            "seconds": outcome.seconds,
+            "speedup": self.speedup,
+            "cycles_by_phase": {phase: outcome.cycles_by_phase.get(phase) for phase in PHASES},
+            "flops": outcome.flops,
+            "effective_tflops": self.effective_tflops,
+            "useful_tflops": self.useful_tflops,
+            "energy_j": outcome.energy_j,
+            "max_tile_bytes": outcome.max_tile_bytes,
+            "tile_sram_bytes": outcome.tile_sram_bytes,
+            "fits": outcome.status == OK,
+            "plan": outcome.plan,
+        }
+
+
+def _rate(flops: int | None, seconds: float | None) -> float | None:
+    return flops / seconds / 1e12 if flops is not None and seconds else None

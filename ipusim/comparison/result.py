@@ -1,0 +1,106 @@
+"""The result of a comparison, as an object and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ipusim.comparison.break_even import BreakEven, break_evens
+from ipusim.comparison.cell import Cell
+from ipusim.comparison.outcome import NOT_RUN
+from ipusim.report.compare_csv import comparison_rows
+
+SCHEMA = "ipusim-comparison-1"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Dense against sparse.
+
+    Attributes
+    ----------
+    workload, chip : str
+        Their names.
+    options : dict
+        What was swept.
+    seed : int
+        Seed of all random values and patterns.
+    versions : Mapping of str to str
+        Of the packages that the result depends on.
+    weights : Mapping of str to tuple of int
+        The tensors that were made sparse, with their shapes in the workload.
+    baselines : tuple of Cell
+        The dense workload in every condition.
+    cells : tuple of Cell
+        Every sparse point, condition by condition.
+    notes : tuple of str
+        What to know when reading it.
+    interrupted : bool
+        Whether the user stopped it; the cells that were not run have no figures.
+    """
+
+    workload: str
+    chip: str
+    options: dict[str, Any]
+    seed: int
+    versions: Mapping[str, str]
+    weights: Mapping[str, tuple[int, ...]]
+    baselines: tuple[Cell, ...]
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat dict per simulated point, the dense baselines first: ready for a table or a data frame."""
+        return comparison_rows({"baselines": self._dicts(self.baselines), "cells": self._dicts(self.cells)})
+
+    @cached_property
+    def _break_evens(self) -> tuple[BreakEven, ...]:
+        return break_evens(self.cells)
+
+    def break_even(self) -> tuple[BreakEven, ...]:
+        """Return the break-even density of each condition, mode and block size."""
+        return self._break_evens
+
+    @property
+    def summary(self) -> list[str]:
+        """What the comparison comes to, in sentences."""
+        many = len(self.baselines) > 1
+        lines = []
+        for even in self.break_even():
+            text = f"{even.condition.text}: {even.sentence}." if many else f"{even.sentence}."
+            lines.append(text[0].upper() + text[1:])
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as a document: plain values, ready for JSON."""
+        return {
+            "schema": SCHEMA,
+            "workload": self.workload,
+            "chip": self.chip,
+            "options": self.options,
+            "seed": self.seed,
+            "versions": dict(self.versions),
+            "weights": {name: list(shape) for name, shape in self.weights.items()},
+            "notes": list(self.notes),
+            "interrupted": self.interrupted,
+            "not_run": sum(cell.outcome.status == NOT_RUN for cell in (*self.baselines, *self.cells)),
+            "baselines": self._dicts(self.baselines),
+            "cells": self._dicts(self.cells),
+            "break_even": [even.to_dict() for even in self.break_even()],
+            "summary": self.summary,
+        }
+
+    @staticmethod
+    def _dicts(cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
+        return [cell.to_dict() for cell in cells]
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from ipusim.report.compare import render_comparison
+
+        return f"<pre>{escape(render_comparison(self.to_dict()))}</pre>"

@@ -1,0 +1,210 @@
+"""A comparison of dense with sparse for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from ipusim.report.canvas import BAD, GOOD, HEADING, QUIET, bullets, columns, draw, heading, indented, sentence
+from ipusim.report.compare_curves import curves
+from ipusim.report.compare_map import LEGEND, block_map, condition_maps, condition_rows
+from ipusim.report.compare_words import (
+    Document,
+    by_condition,
+    condition_key,
+    condition_text,
+    constant_text,
+    density_text,
+    speedup_text,
+    values_of,
+    varying,
+)
+from ipusim.report.numbers import UNKNOWN, format_bytes, format_count, format_scaled, format_seconds
+
+_MOST_SECTIONS = 6
+_MOST_SENTENCES = 16
+_STATUS = {"infeasible": "no fit", "bad_input": "bad input", "failed": "failed", "not_run": "not run"}
+
+
+def render_comparison(document: Document, width: int = 80, colour: bool = False) -> str:
+    """Return the report of one comparison.
+
+    Under few conditions, each has a table of all cells, heat maps and curves; of many, there are heat maps over all.
+    Break-even densities come last.
+
+    Parameters
+    ----------
+    document : Mapping
+        ``Comparison.to_dict()``.
+    width : int
+        Columns of the terminal.
+    colour : bool
+        Whether to use colours and styles.
+    """
+    parts = _head(document)
+    if len(document["baselines"]) <= _MOST_SECTIONS:
+        cells = by_condition(document["cells"])
+        for baseline in document["baselines"]:
+            parts += _section(baseline, cells.get(condition_key(baseline), []), width)
+    else:
+        parts += _overview(document, width)
+    return draw([*parts, *_conclusion(document)], width, colour)
+
+
+def _head(document: Document) -> list[RenderableType]:
+    title = f"{document['workload']} on {document['chip']}"
+    weights = ", ".join(f"{name} {shape}" for name, shape in document["weights"].items())
+    parts: list[RenderableType] = [
+        Text.assemble((title, "bold cyan"), ("  dense against sparse", QUIET)),
+        sentence(f"made sparse: {weights}", QUIET),
+    ]
+    if document["interrupted"]:
+        n_points = len(document["baselines"]) + len(document["cells"])
+        parts.append(Text(f"INTERRUPTED: {document['not_run']} of {n_points} points were not run", BAD))
+    return [*parts, *(sentence(note, QUIET) for note in document["notes"])]
+
+
+def _section(baseline: Document, cells: Sequence[Document], width: int) -> list[RenderableType]:
+    parts: list[RenderableType] = [heading(condition_text(baseline)), indented(_dense(baseline)), Text("")]
+    parts += [indented(_table(cells)), *_footnotes(cells), *_plans(cells)]
+    compared = [cell for cell in cells if cell["speedup"] is not None]
+    if not compared:
+        return parts
+    for mode in values_of(compared, "mode"):
+        parts += [heading(f"Speed-up, {mode}"), block_map([cell for cell in cells if cell["mode"] == mode])]
+    parts.append(indented(Text(LEGEND, QUIET)))
+    plot = curves(compared, width)
+    return [*parts, heading("Speed-up against density"), plot] if plot else parts
+
+
+def _dense(baseline: Document) -> Text:
+    if baseline["cycles"] is None:
+        verdict = "does not fit" if baseline["status"] == "infeasible" else _STATUS[baseline["status"]]
+        reason = f": {baseline['reason']}" if baseline["reason"] else ""
+        return sentence(f"The dense baseline {verdict}{reason}. No speed-ups can be given.", BAD)
+    rate = format_scaled((baseline["useful_tflops"] or 0) * 1e12, "FLOP/s")
+    memory = f"{format_bytes(baseline['max_tile_bytes'])} of {format_bytes(baseline['tile_sram_bytes'])}"
+    cycles = f"{format_count(baseline['cycles'])} cycles, {format_seconds(baseline['seconds'])}"
+    return sentence(f"dense: {cycles}, {rate}, {memory} on a tile")
+
+
+def _table(cells: Sequence[Document]) -> RenderableType:
+    with_energy = any(cell["energy_j"] is not None for cell in cells)
+    titles = ["mode", "b", "density", "cycles", "speed-up", "comp exch sync", "effective", "useful", "tile"]
+    titles += ["energy"] if with_energy else []
+    table = columns("left", *("right" for _ in titles[1:]))
+    table.padding = (0, 1, 0, 0)
+    table.add_row(*(Text(title, HEADING) for title in titles))
+    marks = _marks(cells)
+    shown = ""
+    for cell in cells:
+        mode = cell["mode"] if cell["mode"] != shown else ""
+        shown = cell["mode"]
+        row = [Text(mode), str(cell["block_size"]), density_text(cell["density"]), *_figures(cell, marks)]
+        table.add_row(*row, *([format_scaled(cell["energy_j"], "J")] if with_energy else []))
+    return table
+
+
+def _figures(cell: Document, marks: dict[str, str]) -> list[Text | str]:
+    memory = format_bytes(cell["max_tile_bytes"])
+    if cell["cycles"] is None:
+        status = Text(f"{_STATUS[cell['status']]} {marks.get(cell['reason'], '')}".rstrip(), BAD)
+        return [status, UNKNOWN, "", "", "", memory]
+    style = "" if cell["speedup"] is None else GOOD if cell["speedup"] > 1 else ""
+    return [
+        format_count(cell["cycles"]),
+        Text(speedup_text(cell["speedup"]), style),
+        _shares(cell),
+        _tflops(cell["effective_tflops"]),
+        _tflops(cell["useful_tflops"]),
+        memory,
+    ]
+
+
+def _shares(cell: Document) -> str:
+    shares = [100 * (cycles or 0) / cell["cycles"] for cycles in cell["cycles_by_phase"].values()]
+    return " ".join(f"{share:3.0f}%" for share in shares)
+
+
+def _tflops(tflops: float | None) -> str:
+    return UNKNOWN if tflops is None else f"{tflops:,.0f}" if tflops >= 100 else f"{tflops:.3g}"
+
+
+def _marks(cells: Sequence[Document]) -> dict[str, str]:
+    """Return a number for each reason that the table does not say itself."""
+    reasons = [cell["reason"] for cell in cells if cell["reason"] and cell["status"] != "not_run"]
+    unsaid = [reason for reason in reasons if not reason.startswith("a tile would need")]
+    return {reason: f"[{number}]" for number, reason in enumerate(dict.fromkeys(unsaid), 1)}
+
+
+def _footnotes(cells: Sequence[Document]) -> list[RenderableType]:
+    lines = [sentence(f"{mark} {reason}") for reason, mark in _marks(cells).items()]
+    units = Text("TFLOP/s: effective as if dense, useful on non-zeros; tile: bytes on the fullest", QUIET)
+    return [*(indented(line) for line in lines), indented(units)]
+
+
+def _plans(cells: Sequence[Document]) -> list[RenderableType]:
+    """Return the plan of the fastest cell of each mode."""
+    lines = []
+    for mode in values_of(cells, "mode"):
+        timed = [cell for cell in cells if cell["mode"] == mode and cell["cycles"] and cell["plan"]]
+        if timed:
+            best = min(timed, key=lambda cell: cell["cycles"])
+            place = f"{mode}, block size {best['block_size']}, density {density_text(best['density'])}"
+            lines.append(f"{place}: {best['plan']}")
+    return [heading("Plans of the fastest cells"), *bullets(lines)] if lines else []
+
+
+def _overview(document: Document, width: int) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for mode in values_of(document["cells"], "mode"):
+        cells = [cell for cell in document["cells"] if cell["mode"] == mode]
+        parts.append(heading(f"Speed-up, {mode}", constant_text(cells)))
+        for index, part in enumerate(condition_maps(cells, width)):
+            parts += [Text(""), part] if index else [part]
+    parts += [indented(Text(LEGEND, QUIET))]
+    without = [condition_text(cell) for cell in document["baselines"] if cell["cycles"] is None]
+    if without:
+        text = f"The dense baseline has no figures, so that there are no speed-ups: {'; '.join(without)}."
+        parts += [Text(""), sentence(text, BAD)]
+    counts = {status: sum(cell["status"] == status for cell in document["cells"]) for status in _STATUS}
+    troubles = ", ".join(f"{count} {_STATUS[status]}" for status, count in counts.items() if count)
+    hint = "--csv FILE and --json have every cell."
+    return [*parts, Text(""), sentence(f"Cells without figures: {troubles or 'none'}. {hint}", QUIET)]
+
+
+def _conclusion(document: Document) -> list[RenderableType]:
+    parts: list[RenderableType] = [heading("Break-even density")]
+    if len(document["summary"]) <= _MOST_SENTENCES:
+        parts += bullets(document["summary"])
+    else:
+        parts += _break_even_tables(document["break_even"])
+    best = max((cell for cell in document["cells"] if cell["speedup"]), key=lambda cell: cell["speedup"], default=None)
+    if best is None:
+        return [*parts, Text(""), Text("No speed-up could be computed.", BAD)]
+    place = f"{best['mode']}, block size {best['block_size']}, density {density_text(best['density'])}"
+    text = f"Largest speed-up: {speedup_text(best['speedup'])} ({place}, {condition_text(best)})."
+    return [*parts, Text(""), sentence(text)]
+
+
+def _break_even_tables(evens: Sequence[Document]) -> Iterator[RenderableType]:
+    """Yield for each mode a table of the break-even densities: a row per condition, a column per block size."""
+    found = {(condition_key(even), even["mode"], even["block_size"]): even for even in evens}
+    keys, sizes = varying(evens), values_of(evens, "block_size")
+    for mode in values_of(evens, "mode"):
+        table = columns(*("right" for _ in (*keys, *sizes)))
+        table.add_row(*(Text(title, HEADING) for title in (*keys, *(f"b {size}" for size in sizes))))
+        for key, texts in condition_rows(evens):
+            table.add_row(*texts, *(_break_even(found.get((key, mode, size))) for size in sizes))
+        yield indented(Text(mode, HEADING))
+        yield indented(table)
+
+
+def _break_even(even: Document | None) -> str:
+    if even is None or even["outcome"] == "unknown":
+        return UNKNOWN
+    if even["density"] is None:
+        return str(even["outcome"])
+    return density_text(even["density"]) + ("?" if even["outcome"] == "uneven" else "")
