@@ -22,6 +22,10 @@ class Sparsity:
         Name of the pattern generator, or ``file``.
     options : Mapping[str, object]
         Further options of the pattern.
+    oversize : float
+        Of a dynamic tensor: room in its buckets beyond an even spread of the non-zeros; 0.3 is 30 % more.
+    declared : bool
+        The density was given: dynamic mode makes room for that much. Else it was counted, and makes room for all.
     """
 
     density: float
@@ -29,6 +33,8 @@ class Sparsity:
     mode: str = "static"
     pattern: str = "random"
     options: Mapping[str, object] = field(default_factory=dict)
+    oversize: float = 0.3
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)

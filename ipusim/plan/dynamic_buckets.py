@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ipusim.cost.dynamic_non_zeros import ROW_WORDS, stored_header_words
 from ipusim.cost.worker_split import worker_pieces
 from ipusim.kernels.jit import compiled
-from ipusim.plan.dynamic_partition import Placement
+from ipusim.plan.dynamic_partition import Placement, offsets_in_bucket
 from ipusim.plan.dynamic_plan import DynamicPlan
 from ipusim.plan.dynamic_vertices import row_bounds
 from ipusim.sparse.blocks import Blocks, canonical_blocks
@@ -53,39 +53,35 @@ def encode_buckets(placement: Placement) -> Buckets:
         Its blocks may lack values; they count as ones.
     """
     plan, blocks = placement.plan, placement.blocks
-    tiles, block = plan.n_tiles_used, plan.problem.block_size
-    words = np.zeros((tiles, plan.bucket_words), np.uint16)
-    values = np.zeros((tiles, plan.bucket_groups, block, block), np.float32)
+    block = plan.problem.block_size
+    values = np.zeros((plan.n_tiles_used, plan.bucket_groups, block, block), np.float32)
+    bucket, slot, position = placement.slots()
+    values[bucket, slot] = 1.0 if blocks.data is None else blocks.data[placement.order[position]]
+    return Buckets(encode_words(placement), values)
+
+
+def encode_words(placement: Placement) -> NDArray[np.uint16]:
+    """Return the metadata of a placed pattern: uint16 array [tiles used, words]."""
+    plan = placement.plan
+    words = np.zeros((plan.n_tiles_used, plan.bucket_words), np.uint16)
     if placement.order.size:
-        sizes = placement.piece_stop - placement.piece_start
-        first_value = _offsets_in_bucket(placement.piece_bucket, sizes)
-        piece = np.repeat(np.arange(sizes.size), sizes)
-        nth = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        chosen = placement.order[placement.piece_start[piece] + nth]
-        data = 1.0 if blocks.data is None else blocks.data[chosen]
-        values[placement.piece_bucket[piece], first_value[piece] + nth] = data
-        _write_words(placement, words, piece, nth, chosen)
-    return Buckets(words, values)
+        _write_words(placement, words)
+    return words
 
 
-def _offsets_in_bucket(bucket: IntArray, sizes: IntArray) -> IntArray:
-    before = np.cumsum(sizes) - sizes
-    first = np.searchsorted(bucket, bucket)
-    return before - before[first]
-
-
-def _write_words(
-    placement: Placement, words: NDArray[np.uint16], piece: IntArray, nth: IntArray, chosen: IntArray
-) -> None:
+def _write_words(placement: Placement, words: NDArray[np.uint16]) -> None:
     plan, blocks = placement.plan, placement.blocks
     problem = plan.problem
     header = stored_header_words(problem.block_size, problem.grad_w, problem.workers)
     sizes, rows = placement.piece_stop - placement.piece_start, placement.piece_rows
     piece_words = header + ROW_WORDS * rows + sizes
-    start = _offsets_in_bucket(placement.piece_bucket, piece_words)
+    start = offsets_in_bucket(placement.piece_bucket, piece_words)
+    piece = np.repeat(np.arange(sizes.size), sizes)
     bucket = placement.piece_bucket[piece]
+    nth = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 
     position = placement.piece_start[piece] + nth
+    chosen = placement.order[position]
     row = placement.row_index[position] - placement.row_index[placement.piece_start[piece]]
     body = start[piece] + header + nth + ROW_WORDS * row
     col = blocks.cols[chosen] % plan.y_groups

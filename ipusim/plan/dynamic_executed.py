@@ -115,7 +115,7 @@ def executed_pass(
     float_out, float_partials = problem.data_bytes == 4, problem.partial_bytes == 4
     reduce_exchange, reduce = 0, 0
     if p_y > 1:
-        reduce_exchange = receive_cycles(ceil_div(partials * problem.partial_bytes * (p_y - 1), p_y), rate)
+        reduce_exchange = receive_cycles(outputs * problem.partial_bytes * (p_y - 1), rate)
         memory = (chip.tile_sram_bytes, chip.sram_element_bytes)
         reduce = vertex_cycles(outputs, p_y, float_out, float_partials, False, *memory, workers)
     elif float_out != float_partials:

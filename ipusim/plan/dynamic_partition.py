@@ -26,7 +26,22 @@ INTERPRETED_MOVES = 20_000
 
 
 class BucketOverflowError(ValueError):
-    """The pattern does not fit the buckets of the plan."""
+    """The pattern does not fit the buckets of the plan.
+
+    Parameters
+    ----------
+    message : str
+        What does not fit, and what would help.
+    n_blocks : int
+        Non-zero blocks that found no room.
+    declared : bool
+        There are more of them than were declared, so that no larger buckets would help.
+    """
+
+    def __init__(self, message: str, n_blocks: int, declared: bool = False) -> None:
+        super().__init__(message)
+        self.n_blocks = n_blocks
+        self.declared = declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +95,25 @@ class Placement:
         sizes = self.piece_stop - self.piece_start
         return np.bincount(self.piece_bucket, sizes, self.plan.n_tiles_used).astype(np.int64)
 
+    def slots(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Return bucket, place in the bucket and position in `order` of every non-zero: int64 arrays [n_blocks]."""
+        sizes = self.piece_stop - self.piece_start
+        first = offsets_in_bucket(self.piece_bucket, sizes)
+        piece = np.repeat(np.arange(sizes.size), sizes)
+        nth = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return self.piece_bucket[piece], first[piece] + nth, self.piece_start[piece] + nth
+
     @property
     def bucket_words(self) -> IntArray:
         """Words of metadata in each bucket, without the terminator: int64 array [tiles used]."""
         words = _header(self.plan) + ROW_WORDS * self.piece_rows + self.piece_stop - self.piece_start
         return np.bincount(self.piece_bucket, words, self.plan.n_tiles_used).astype(np.int64)
+
+
+def offsets_in_bucket(bucket: IntArray, sizes: IntArray) -> IntArray:
+    """Return where each piece starts in its bucket, from the buckets (ascending) and sizes: int64 arrays [pieces]."""
+    before = np.cumsum(sizes) - sizes
+    return before - before[np.searchsorted(bucket, bucket)]
 
 
 def _header(plan: DynamicPlan) -> int:
@@ -116,7 +145,9 @@ def partition_pattern(plan: DynamicPlan, blocks: Blocks) -> Placement:
         )
     if blocks.n_blocks > problem.non_zero_groups:
         raise BucketOverflowError(
-            f"the pattern has {blocks.n_blocks} non-zero blocks, {problem.non_zero_groups} were declared"
+            f"the pattern has {blocks.n_blocks} non-zero blocks, {problem.non_zero_groups} were declared",
+            blocks.n_blocks - problem.non_zero_groups,
+            declared=True,
         )
     order, regions = _by_region(plan, blocks)
     rows = blocks.rows[order]
@@ -175,7 +206,8 @@ def _spill(
         raise BucketOverflowError(
             f"{left} of {row_index.size} non-zero blocks do not fit the buckets of {tiles} tiles "
             f"({plan.bucket_groups} blocks and {plan.bucket_words} words of metadata each): "
-            f"raise the oversize above {plan.problem.oversize:g}, or declare a higher density"
+            f"raise the oversize above {plan.problem.oversize:g}, or declare a higher density",
+            left,
         )
     return pieces[:n_pieces]
 

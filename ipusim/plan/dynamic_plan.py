@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from ipusim.chip.model import Chip
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.dynamic_non_zeros import WORD_BYTES
 from ipusim.kernels.jit import compiled
+from ipusim.plan.cache import Rows, read_entry, write_entry
 from ipusim.plan.dynamic_estimate import PassEstimate, bucket_size, grad_a_words, pass_estimate
 from ipusim.plan.dynamic_estimate_grad_w import GradWEstimate, grad_w_estimate
 from ipusim.plan.dynamic_problem import DynamicOptions, DynamicProblem, dynamic_problem
@@ -137,7 +140,7 @@ def plan_dynamic(
     k: int,
     n: int,
     block_size: int,
-    density: float,
+    density: float | Fraction,
     dtype: str,
     chip: Chip,
     options: DynamicOptions | None = None,
@@ -150,7 +153,7 @@ def plan_dynamic(
         Sizes in elements.
     block_size : int
         Edge of the blocks on the device.
-    density : float
+    density : float or Fraction
         Declared maximum of non-zero elements over all, in (0, 1].
     dtype : str
         ``float16`` or ``float32``.
@@ -165,21 +168,40 @@ def plan_dynamic(
         None when no partition is possible at all: the 16-bit offsets of element-wise metadata do not reach.
     """
     chosen = options or DynamicOptions()
-    problem = dynamic_problem(m, k, n, block_size, density, dtype, chip, chosen)
-    candidates = _candidates(problem, chosen)
-    bounds = list(bounds_bytes(chip.tile_sram_bytes, chosen.available_memory_proportion))
-    for bound in bounds:
-        best: tuple[int, int, _Candidates, int] | None = None
+    return _search(dynamic_problem(m, k, n, block_size, density, dtype, chip, chosen), chosen, chip.tile_sram_bytes)
+
+
+@lru_cache(maxsize=1024)
+def _search(problem: DynamicProblem, options: DynamicOptions, tile_sram_bytes: int) -> DynamicPlan | None:
+    """Return the best plan, from the cache on disk if possible."""
+    key = (problem, options, tile_sram_bytes)
+    known = read_entry(key)
+    if known is None:
+        known = _search_rows(problem, options, tile_sram_bytes)
+        write_entry(key, *known)
+    rows, bound = known
+    if not rows:
+        return None
+    first = next(bounds_bytes(tile_sram_bytes, options.available_memory_proportion))
+    return _plan(problem, rows[0], 0 if bound == UNBOUNDED_BYTES else bound, bound != first)
+
+
+def _search_rows(problem: DynamicProblem, options: DynamicOptions, tile_sram_bytes: int) -> tuple[Rows, int]:
+    """Return ``p_m, p_k, p_n``, method, cycles and bytes of the best partition (or no row), and the bound it meets."""
+    candidates = _candidates(problem, options)
+    for bound in bounds_bytes(tile_sram_bytes, options.available_memory_proportion):
+        best: tuple[int, ...] | None = None
         for candidate in candidates:
             index = best_under(candidate.cycles, candidate.temporary_bytes, bound)
             if index < 0:
                 continue
             cost = (int(candidate.cycles[index]), int(candidate.temporary_bytes[index]))
-            if best is None or cost < best[:2]:
-                best = (*cost, candidate, index)
+            if best is None or cost < best[-2:]:
+                method = (candidate.z_grain, int(candidate.amp), int(candidate.exchange_buckets))
+                best = (*candidate.partitions[index].tolist(), *method, *cost)
         if best is not None:
-            return _plan(problem, best[2], best[3], 0 if bound == UNBOUNDED_BYTES else bound, bound != bounds[0])
-    return None
+            return (best,), bound
+    return (), 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,29 +235,28 @@ def _candidates(problem: DynamicProblem, options: DynamicOptions) -> list[_Candi
     return found
 
 
-def _plan(problem: DynamicProblem, candidate: _Candidates, index: int, bound: int, relaxed: bool) -> DynamicPlan:
-    p_m, p_k, p_n = candidate.partitions[index].tolist()
-    grain, amp, exchange_buckets = candidate.z_grain, candidate.amp, candidate.exchange_buckets
+def _plan(problem: DynamicProblem, row: tuple[int, ...], bound: int, relaxed: bool) -> DynamicPlan:
+    p_m, p_k, p_n, grain, amp, exchange_buckets, cycles, temporary_bytes = row
     groups, words = bucket_size(problem, p_m, p_k, p_n)
     grad_w = None
     if problem.grad_w:
-        grad_w = grad_w_estimate(problem, p_m, p_k, p_n, grain, amp, exchange_buckets)
+        grad_w = grad_w_estimate(problem, p_m, p_k, p_n, grain, bool(amp), bool(exchange_buckets))
     return DynamicPlan(
         problem=problem,
         p_m=p_m,
         p_k=p_k,
         p_n=p_n,
         z_grain=grain,
-        amp_grad_w=amp,
-        exchange_buckets=exchange_buckets,
+        amp_grad_w=bool(amp),
+        exchange_buckets=bool(exchange_buckets),
         bucket_groups=groups,
         bucket_words=words,
         grad_a_words=grad_a_words(problem, p_m, p_k) if problem.grad_a else 0,
         forward=pass_estimate(problem, p_m, p_k, p_n, grain, False),
         grad_a=pass_estimate(problem, p_m, p_k, p_n, grain, True) if problem.grad_a else None,
         grad_w=grad_w,
-        estimated_cycles=int(candidate.cycles[index]),
-        temporary_bytes=int(candidate.temporary_bytes[index]),
+        estimated_cycles=cycles,
+        temporary_bytes=temporary_bytes,
         bound_bytes=bound,
         relaxed=relaxed,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 from ipusim.chip.model import Chip
@@ -104,7 +105,7 @@ def dynamic_problem(
     k: int,
     n: int,
     block_size: int,
-    density: float,
+    density: float | Fraction,
     dtype: str,
     chip: Chip,
     options: DynamicOptions,
@@ -117,7 +118,7 @@ def dynamic_problem(
         Sizes in elements.
     block_size : int
         Edge of the blocks on the device (see :func:`ipusim.sparse.blocks.device_block_size`).
-    density : float
+    density : float or Fraction
         Declared maximum, in (0, 1].
     dtype : str
         ``float16`` or ``float32``.
@@ -140,7 +141,7 @@ def dynamic_problem(
         n=n,
         block_size=block_size,
         non_zero_groups=math.ceil(m_groups * k_groups * density),
-        density=density,
+        density=float(density),
         data_bytes=DATA_BYTES[dtype],
         partial_bytes=DATA_BYTES[options.partials],
         conv_units=conv_units_of(chip, dtype, options.partials),

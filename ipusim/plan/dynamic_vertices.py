@@ -18,6 +18,7 @@ from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.worker_split import widest_share, worker_pieces
 from ipusim.kernels.jit import compiled
 from ipusim.plan.dynamic_partition import Placement
+from ipusim.plan.dynamic_plan import DynamicPlan
 
 IntArray = NDArray[np.int64]
 
@@ -77,8 +78,8 @@ def row_bounds(placement: Placement) -> IntArray:
     return np.append(np.flatnonzero(np.diff(index, prepend=-1)), index.size)
 
 
-def element_wise_costs(placement: Placement, transposed: bool) -> VertexCosts:
-    """Return the costs of the element-wise pieces of a placement, forward or scattering (`transposed`)."""
+def element_wise_slots(placement: Placement, transposed: bool) -> IntArray:
+    """Return the slots of the slowest worker of each element-wise piece: int64 array [pieces]."""
     plan = placement.plan
     is_float, workers = plan.problem.data_bytes == 4, plan.problem.workers
     runs = (placement.piece_start, placement.piece_stop, placement.row_index, row_bounds(placement))
@@ -86,17 +87,24 @@ def element_wise_costs(placement: Placement, transposed: bool) -> VertexCosts:
     if not transposed:
         grains = plan.z // plan.z_grain
         compiled(forward_piece_slots)(*runs, grains, plan.z_grain, is_float, workers, slots)
-        return _element_wise(dynamic_element_wise.OWN_CYCLES, workers, slots)
+        return slots
     compiled(shared_row_lengths)(*runs, workers, slots)
     per_share = transpose_worker_slots(1, plan.z, 1, 1, is_float) - transpose_worker_slots(1, plan.z, 1, 0, is_float)
     per_row = transpose_worker_slots(1, plan.z, 1, 0, is_float) - transpose_worker_slots(0, plan.z, 1, 0, is_float)
     start = transpose_worker_slots(0, plan.z, 1, 0, is_float)
-    slots = start + per_row * placement.piece_rows + per_share * slots
-    return _element_wise(dynamic_element_wise_transpose.OWN_CYCLES, workers, slots)
+    return start + per_row * placement.piece_rows + per_share * slots
 
 
-def _element_wise(own_cycles: int, workers: int, slots: IntArray) -> VertexCosts:
-    return VertexCosts(dynamic_element_wise.CALL_CYCLES, dynamic_element_wise.SCAN_CYCLES, own_cycles + workers * slots)
+def element_wise_costs(placement: Placement, transposed: bool) -> VertexCosts:
+    """Return the costs of the element-wise pieces of a placement, forward or scattering (`transposed`)."""
+    own_cycles = (dynamic_element_wise_transpose if transposed else dynamic_element_wise).OWN_CYCLES
+    cycles = own_cycles + placement.plan.problem.workers * element_wise_slots(placement, transposed)
+    return VertexCosts(dynamic_element_wise.CALL_CYCLES, dynamic_element_wise.SCAN_CYCLES, cycles)
+
+
+def widest_worker_columns(plan: DynamicPlan) -> int:
+    """Return the most columns of the dense operand that one worker of a block vertex has."""
+    return widest_share(plan.z // plan.z_grain, plan.problem.workers) * plan.z_grain
 
 
 def block_costs(placement: Placement, transposed: bool) -> VertexCosts:
@@ -105,8 +113,7 @@ def block_costs(placement: Placement, transposed: bool) -> VertexCosts:
     problem = plan.problem
     is_float, float_partials = problem.data_bytes == 4, problem.partial_bytes == 4
     block, units, workers = problem.block_size, problem.conv_units, problem.workers
-    z = widest_share(plan.z // plan.z_grain, workers) * plan.z_grain
-    formats = (z, block, is_float, float_partials, units, not transposed, workers)
+    formats = (widest_worker_columns(plan), block, is_float, float_partials, units, not transposed, workers)
     start = dynamic_block.piece_cycles(0, 0, *formats)
     per_row = dynamic_block.piece_cycles(1, 0, *formats) - start
     per_block = dynamic_block.piece_cycles(0, 1, *formats) - start
@@ -140,7 +147,8 @@ def distribution_cycles(placement: Placement, costs: VertexCosts) -> IntArray:
 def propagation_vertex_cycles(placement: Placement, costs: VertexCosts) -> list[int]:
     """Return the cycles of the slowest tile in each propagation step, in the order of the steps.
 
-    In every one of the `p_n` steps at a distance, some tile of a region meets each of the buckets at that distance.
+    In every one of the `p_n` steps at a distance, some tile of a region meets each of the buckets at that distance, and
+    passes over the sub-groups that are not its own.
     """
     plan = placement.plan
     extent_x, extent_y, extent_z = placement.extent
@@ -157,7 +165,7 @@ def propagation_vertex_cycles(placement: Placement, costs: VertexCosts) -> list[
     region, home = bucket[first] // plan.p_n, home[first]
     delta_x = (home // plan.p_k - region // plan.p_k) % plan.p_m
     delta_y = (home % plan.p_k - region % plan.p_k) % plan.p_k
-    idle = costs.call_cycles + costs.scan_cycles
+    idle = costs.call_cycles + costs.scan_cycles * max(1, int(in_bucket.max()))
     slowest = dict.fromkeys(distances, idle)
     for x, y, pair_cycles in zip(delta_x.tolist(), delta_y.tolist(), cycles.tolist(), strict=True):
         if (x, y) in slowest:

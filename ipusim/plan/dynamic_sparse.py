@@ -1,0 +1,243 @@
+"""The plan of a dynamic sparse matmul of a graph: partition and buckets, and the real pattern in them.
+
+A weight is laid out once, for the orientation in which its forward pass reads it; a matmul with the transposed weight
+is the transposed pass over the same buckets. Both passes are always planned together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.chip.model import Chip
+from ipusim.cost.dynamic_non_zeros import WORD_BYTES
+from ipusim.plan.dynamic_estimate import PassEstimate, total_cycles
+from ipusim.plan.dynamic_fields import vertex_codelet
+from ipusim.plan.dynamic_partition import BucketOverflowError, Placement, partition_pattern
+from ipusim.plan.dynamic_plan import DynamicPlan, plan_dynamic
+from ipusim.plan.dynamic_problem import DynamicOptions
+from ipusim.plan.dynamic_update import PatternUpdate, pattern_update
+from ipusim.plan.problem import PlanOptions
+from ipusim.plan.sparse_problem import SparseProblem
+from ipusim.sparse.blocks import transpose_blocks
+from ipusim.sparse.patterns.spec import density_of
+
+IntArray = NDArray[np.int64]
+Placements = dict[tuple[object, ...], Placement]
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicSparsePlan:
+    """How a dynamic sparse matmul runs.
+
+    Attributes
+    ----------
+    problem : SparseProblem
+        What the op asks for.
+    placement : Placement
+        Plan, and where the non-zeros lie; ops on the same weight share it.
+    transposed : bool
+        The op multiplies by the transpose of what is laid out (gradient of the dense input).
+    update : PatternUpdate
+        What a new pattern costs.
+    """
+
+    problem: SparseProblem
+    placement: Placement
+    transposed: bool
+    update: PatternUpdate
+
+    @property
+    def plan(self) -> DynamicPlan:
+        """Partition, buckets and estimates of all planned passes."""
+        return self.placement.plan
+
+    @property
+    def estimate(self) -> PassEstimate:
+        """Estimate of the op's pass."""
+        chosen = self.plan.grad_a if self.transposed else self.plan.forward
+        assert chosen is not None
+        return chosen
+
+    @property
+    def cycles(self) -> int:
+        """Estimated cycles of the op's pass."""
+        return total_cycles(self.estimate)
+
+    @property
+    def tiles_used(self) -> int:
+        """Number of tiles with work."""
+        return self.plan.n_tiles_used
+
+    @property
+    def partials_format(self) -> str:
+        """Number format of the partial sums."""
+        return "float32" if self.plan.problem.partial_bytes == 4 else "float16"
+
+    @property
+    def stored_transposed(self) -> bool:
+        """Whether what is laid out is the transpose of the tensor as the graph has it."""
+        return self.problem.weight_transposed != self.transposed
+
+    def value_index(self) -> IntArray:
+        """Return where each place of the buckets is in the tensor (row-major): int64 [tiles, groups, b, b], or -1."""
+        placement, plan = self.placement, self.plan
+        size = plan.problem.block_size
+        inside = np.arange(size, dtype=np.int64)
+        rows = placement.blocks.rows[placement.order, None, None] * np.int64(size) + inside[None, :, None]
+        cols = placement.blocks.cols[placement.order, None, None] * np.int64(size) + inside[None, None, :]
+        m, k = placement.blocks.shape
+        flat = cols * m + rows if self.stored_transposed else rows * k + cols
+        index = np.full((plan.n_tiles_used, plan.bucket_groups, size, size), -1, np.int64)
+        bucket, slot, position = placement.slots()
+        index[bucket, slot] = flat[position]
+        return index
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready values; ``p_m`` and ``p_k`` are those of the op's own product."""
+        plan, problem = self.plan, self.problem
+        p_m, p_k = (plan.p_k, plan.p_m) if self.transposed else (plan.p_m, plan.p_k)
+        terms = self.estimate._asdict()
+        return {
+            "strategy": "dynamic_sparse",
+            "partition": {"p_m": p_m, "p_k": p_k, "p_n": plan.p_n},
+            "vertex": vertex_codelet(plan, self.transposed),
+            "mode": problem.sparsity.mode,
+            "block_size": plan.problem.block_size,
+            "density": plan.problem.density,
+            "swapped": problem.output_transposed,
+            "pass": "transposed" if self.transposed else "forward",
+            "partials": self.partials_format,
+            "oversize": plan.problem.oversize,
+            "bucket_bytes": plan.bucket_bytes,
+            "propagation_steps": self.placement.propagation_steps,
+            "pattern_update": {
+                "host_s": self.update.host_s,
+                "upload_s": self.update.upload_s if math.isfinite(self.update.upload_s) else None,
+                "upload_bytes": self.update.values_bytes + self.update.metadata_bytes,
+            },
+            "tiles_used": self.tiles_used,
+            "estimated_cycles": self.cycles,
+            "estimated_terms": {
+                name.removesuffix("_cycles"): value
+                for name, value in terms.items()
+                if name != "temporary_bytes" and value
+            },
+            "temporary_bytes": plan.temporary_bytes,
+            "memory_bound_bytes": plan.bound_bytes or None,
+            "relaxed": plan.relaxed,
+            "runners_up": [],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BucketShortage:
+    """Why a pattern does not fit the buckets of its plan.
+
+    Attributes
+    ----------
+    constraint : str
+        Which bucket, and what finds no room in it.
+    demand_bytes, capacity_bytes : int
+        Of the buckets of all tiles: what the non-zeros need, and what there is.
+    n_blocks : int
+        Non-zero blocks without room.
+    declared : bool
+        More non-zeros than were declared: no larger buckets would help.
+    """
+
+    constraint: str
+    demand_bytes: int
+    capacity_bytes: int
+    n_blocks: int
+    declared: bool
+
+
+def plan_dynamic_sparse(
+    problem: SparseProblem,
+    chip: Chip,
+    options: PlanOptions,
+    transposed: bool = False,
+    grad_w: bool = False,
+    placements: Placements | None = None,
+) -> DynamicSparsePlan | BucketShortage | None:
+    """Return the plan for the declared non-zeros, and the pattern in its buckets.
+
+    Parameters
+    ----------
+    problem : SparseProblem
+        With float16 or float32 operands.
+    chip : Chip
+    options : PlanOptions
+    transposed : bool
+        The op is the transposed pass over a weight that is laid out for the other orientation.
+    grad_w : bool
+        The graph wants the gradient of the weight, too; it is planned with the other passes.
+    placements : dict, optional
+        Placements of ops that were planned before; those of equal plans of the same weight are shared.
+
+    Returns
+    -------
+    DynamicSparsePlan, BucketShortage or None
+        None if no plan meets the bound on memory (where it must not be relaxed), or 16-bit offsets reach no plan's
+        operand.
+    """
+    m, k = (problem.k, problem.m) if transposed else (problem.m, problem.k)
+    chosen = dynamic_options(problem, options, grad_w)
+    plan = plan_dynamic(
+        m, k, problem.n, problem.blocks.block_size, declared_density(problem), problem.dtype, chip, chosen
+    )
+    if plan is None or (plan.relaxed and not options.may_relax):
+        return None
+    placements = {} if placements is None else placements
+    key = (problem.sparse, problem.weight_transposed != transposed, plan)
+    if key not in placements:
+        blocks = transpose_blocks(problem.blocks) if transposed else problem.blocks
+        try:
+            placements[key] = partition_pattern(plan, blocks)
+        except BucketOverflowError as error:
+            return _shortage(problem, plan, error)
+    placement = placements[key]
+    return DynamicSparsePlan(problem, placement, transposed, pattern_update(placement, chip))
+
+
+def dynamic_options(problem: SparseProblem, options: PlanOptions, grad_w: bool = False) -> DynamicOptions:
+    """Return the planner's options: partial sums are float16 only where vertices have them (blocks of float16)."""
+    halves = problem.partials_format == problem.dtype == "float16" and problem.blocks.block_size > 1
+    return DynamicOptions(
+        available_memory_proportion=options.available_memory_proportion,
+        oversize=problem.sparsity.oversize,
+        partials="float16" if halves else "float32",
+        grad_w=grad_w,
+    )
+
+
+def declared_density(problem: SparseProblem) -> Fraction:
+    """Return the largest density that the buckets make room for: that of the workload, in whole blocks of the user.
+
+    A density that was counted in a file counts elements; there the pattern itself says how many blocks there are.
+    """
+    sparsity, elements = problem.sparsity, problem.m * problem.k
+    if not sparsity.declared:
+        return Fraction(max(1, problem.blocks.n_values), elements)
+    grid = elements // sparsity.block_size**2
+    return Fraction(math.ceil(density_of(sparsity.density) * grid) * sparsity.block_size**2, elements)
+
+
+def _shortage(problem: SparseProblem, plan: DynamicPlan, error: BucketOverflowError) -> BucketShortage:
+    block_bytes = plan.problem.block_size**2 * plan.problem.data_bytes
+    capacity = plan.n_tiles_used * plan.bucket_bytes
+    if error.declared:
+        capacity = plan.problem.non_zero_groups * block_bytes
+    return BucketShortage(
+        f"bucket of {problem.sparse}: {error}",
+        capacity + error.n_blocks * (block_bytes + WORD_BYTES),
+        capacity,
+        error.n_blocks,
+        error.declared,
+    )
