@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from ipusim.chip.model import Chip
 from ipusim.cost.dynamic_non_zeros import WORD_BYTES
+from ipusim.ir.graph import Graph
+from ipusim.ir.tensor import Op
 from ipusim.plan.dynamic_estimate import PassEstimate, total_cycles
 from ipusim.plan.dynamic_fields import vertex_codelet
 from ipusim.plan.dynamic_partition import BucketOverflowError, Placement, partition_pattern
@@ -23,7 +25,7 @@ from ipusim.plan.dynamic_plan import DynamicPlan, plan_dynamic
 from ipusim.plan.dynamic_problem import DynamicOptions
 from ipusim.plan.dynamic_update import PatternUpdate, pattern_update
 from ipusim.plan.problem import PlanOptions
-from ipusim.plan.sparse_problem import SparseProblem
+from ipusim.plan.sparse_problem import SparseProblem, is_sparse_matmul
 from ipusim.sparse.blocks import transpose_blocks
 from ipusim.sparse.patterns.spec import density_of
 
@@ -156,6 +158,39 @@ class BucketShortage:
     capacity_bytes: int
     n_blocks: int
     declared: bool
+
+
+def plan_dynamic_op(
+    graph: Graph, op: Op, problem: SparseProblem, chip: Chip, options: PlanOptions, placements: Placements
+) -> DynamicSparsePlan | BucketShortage | None:
+    """Return the plan of an op of a graph: as :func:`plan_dynamic_sparse`, with the pass that the graph asks for.
+
+    Parameters
+    ----------
+    placements : dict
+        Shared by the ops of the graph.
+    """
+    return plan_dynamic_sparse(problem, chip, options, is_transposed_pass(graph, op), placements=placements)
+
+
+def is_transposed_pass(graph: Graph, op: Op) -> bool:
+    """Return whether an op is the transposed pass of its sparse operand.
+
+    The first op that uses the weight without a transpose flag on it decides for which orientation the weight is laid
+    out; where every op has the flag, it is the other orientation than that of the first one. Ops that want the weight
+    the other way round are transposed passes.
+    """
+    weight, turned, _ = _use(graph, op)
+    uses = [_use(graph, other) for other in graph.ops if is_sparse_matmul(graph, other) and weight in other.inputs]
+    plain = [other_turned for _, other_turned, flagged in uses if not flagged]
+    return turned != (plain[0] if plain else not uses[0][1])
+
+
+def _use(graph: Graph, op: Op) -> tuple[str, bool, bool]:
+    """Return the sparse operand of an op, whether the left operand is its transpose, and whether a flag says so."""
+    on_left = graph.tensors[op.inputs[0]].sparsity is not None
+    flagged = bool(op.attrs.get("transpose_a" if on_left else "transpose_b", False))
+    return op.inputs[0 if on_left else 1], flagged == on_left, flagged
 
 
 def plan_dynamic_sparse(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from math import prod
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
@@ -15,6 +14,9 @@ from ipusim.ops.matmul import matrix_extents
 from ipusim.plan.dense import DensePlan, plan_matmul, product_of, resident_bytes
 from ipusim.plan.problem import MatMulProblem, PlanOptions
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
+
+if TYPE_CHECKING:
+    from ipusim.plan.dynamic_sparse import BucketShortage, Placements
 
 
 class SparsePlan(Protocol):
@@ -48,13 +50,16 @@ class Unplannable:
     op : str
     reason : str
         ``no_amp_mode`` (the chip cannot compute in these formats), ``no_sparse_vertex`` (there is no sparse vertex
-        for them) or ``memory``.
+        for them), ``bucket`` (a dynamic pattern does not fit its buckets) or ``memory``.
     problem : MatMulProblem or SparseProblem
+    shortage : BucketShortage or None
+        What is missing in the buckets.
     """
 
     op: str
     reason: str
     problem: MatMulProblem | SparseProblem
+    shortage: BucketShortage | None = None
 
     @property
     def resident_bytes(self) -> int:
@@ -70,11 +75,12 @@ Plans = Mapping[str, Plan | Unplannable]
 def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan | Unplannable]:
     """Return the plan of every matmul of `graph`, or why there is none. Equal dense matmuls are planned once."""
     plans: dict[str, Plan | Unplannable] = {}
+    placements: Placements = {}
     for op in graph.ops:
         if op.kind != "matmul":
             continue
         if is_sparse_matmul(graph, op):
-            plans[op.name] = _plan_sparse(graph, op, chip, options)
+            plans[op.name] = _plan_sparse(graph, op, chip, options, placements)
             continue
         problem = matmul_problem(graph, op)
         plan = plan_matmul(problem, chip, options)
@@ -82,14 +88,20 @@ def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan
     return plans
 
 
-def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions) -> Plan | Unplannable:
+def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placements: Placements) -> Plan | Unplannable:
     """Plan a matmul with a sparse operand, with the planner of its mode (loaded only now)."""
     problem = sparse_problem(graph, op)
     if problem.inputs_format not in SPARSE_FORMATS:
         return Unplannable(op.name, "no_sparse_vertex", problem)
-    mode = problem.sparsity.mode
-    module = import_module("ipusim.plan.static_plan" if mode == "static" else "ipusim.plan.dynamic_sparse")
-    plan: Plan | None = getattr(module, f"plan_{mode}_sparse")(problem, chip, options)
+    if problem.sparsity.mode == "static":
+        from ipusim.plan.static_plan import plan_static_sparse
+
+        return plan_static_sparse(problem, chip, options) or Unplannable(op.name, "memory", problem)
+    from ipusim.plan.dynamic_sparse import BucketShortage, plan_dynamic_op
+
+    plan = plan_dynamic_op(graph, op, problem, chip, options, placements)
+    if isinstance(plan, BucketShortage):
+        return Unplannable(op.name, "bucket", problem, plan)
     return plan or Unplannable(op.name, "memory", problem)
 
 

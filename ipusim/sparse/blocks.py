@@ -98,8 +98,11 @@ def blocks_from_flat(shape: tuple[int, int], block_size: int, flat: NDArray[np.i
 
 def transpose_blocks(blocks: Blocks) -> Blocks:
     """Return the transposed matrix."""
-    data = None if blocks.data is None else blocks.data.transpose(0, 2, 1)
-    return canonical_blocks((blocks.shape[1], blocks.shape[0]), blocks.block_size, blocks.cols, blocks.rows, data)
+    cols = blocks.cols
+    # rows ascend already; a stable sort of 16-bit keys is a radix sort
+    order = np.argsort(cols.astype(np.uint16) if blocks.grid[1] <= 1 << 16 else cols, kind="stable")
+    data = None if blocks.data is None else np.ascontiguousarray(blocks.data[order].transpose(0, 2, 1))
+    return Blocks((blocks.shape[1], blocks.shape[0]), blocks.block_size, cols[order], blocks.rows[order], data)
 
 
 def blocks_to_dense(blocks: Blocks) -> ValueArray:
