@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ipusim.engine.executors import Bound, executor
 from ipusim.engine.residency import Residency
-from ipusim.engine.values import F32Array, Values, last_uses
+from ipusim.engine.values import F32Array, Values, last_uses, stationary_variables
 from ipusim.ir.program import Program, Repeat, Superstep, VertexSet
 from ipusim.ir.regions import volume
 from ipusim.kernels.workers import Workers
@@ -62,6 +62,7 @@ def execute_program(
     held = Values(program, values)
     last_of_op, last_of_storage = last_uses(program)
     residency = Residency(program) if verify else None
+    stationary = stationary_variables(program)
     meter = _Meter(program, progress)
     with Workers(threads or available_threads()) as workers:
         for index, step in enumerate(program.steps):
@@ -71,9 +72,7 @@ def execute_program(
                 for vertices in superstep.compute:
                     meter.start(superstep.name, vertices)
                     for now in iterations(vertices) if iteration is None else (iteration,):
-                        run = executor(vertices.codelet)
-                        run(vertices, _bind(program, held, vertices, now), held, workers, meter.tell)
-                        meter.advance()
+                        _run(program, stationary, vertices, now, held, workers, meter)
             if after_op is not None:
                 for op in (name for name, last in last_of_op.items() if last == index):
                     after_op(op, held)
@@ -107,12 +106,26 @@ def _rounds(step: Superstep | Repeat) -> Iterator[tuple[Superstep, int | None]]:
             yield superstep, iteration
 
 
-def _bind(program: Program, held: Values, vertices: VertexSet, iteration: int) -> tuple[Bound, ...]:
+def _run(
+    program: Program,
+    stationary: frozenset[str],
+    vertices: VertexSet,
+    iteration: int,
+    held: Values,
+    workers: Workers,
+    meter: _Meter,
+) -> None:
+    """Execute one iteration of a vertex set."""
     bound = []
     for operand in vertices.operands:
         variable = program.variables[operand.variable]
-        bound.append(Bound(held.view(variable), operand.regions.at(iteration), operand.segments, variable.dtype))
-    return tuple(bound)
+        values = held.view(variable)
+        if operand.access != "in":
+            held.packings.forget(values)
+        regions = operand.regions.at(0 if operand.variable in stationary else iteration)
+        bound.append(Bound(values, regions, operand.segments, variable.dtype))
+    executor(vertices.codelet)(vertices, tuple(bound), held, workers, meter.tell)
+    meter.advance()
 
 
 class _Meter:

@@ -55,7 +55,7 @@ class Bound:
 Executor = Callable[[VertexSet, tuple[Bound, ...], Values, Workers, Done], None]
 
 
-def _product(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+def _product(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
     left, right, out = operands
     settings = vertices.settings
     if settings["partials"] != out.dtype:
@@ -73,6 +73,7 @@ def _product(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
         accumulate=bool(settings.get("accumulate", False)),
         round_every=int(str(settings["in_channels"])) if out.half else 0,
         done=done,
+        packings=values.packings,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.ir.program import Program, Superstep, Variable, VertexSet
+from ipusim.kernels.packing import Packings
 
 F32Array = NDArray[np.float32]
 
@@ -25,11 +26,17 @@ class Values:
     ------
     ValueError
         A graph input is missing or has another number of elements.
+
+    Attributes
+    ----------
+    packings : Packings
+        Packed copies of operands of matrix products.
     """
 
     def __init__(self, program: Program, inputs: Mapping[str, F32Array]) -> None:
         self._sizes = {variable.storage: _n_elements(variable) for variable in program.variables.values()}
         self._arrays: dict[str, F32Array] = {}
+        self.packings = Packings()
         written = written_storages(program)
         tensor_of = {name: tensor for tensor, name in program.inputs.items()}
         for variable in program.initial:
@@ -56,6 +63,7 @@ class Values:
 
     def release(self, storage: str) -> None:
         """Forget the values of a storage that nothing needs any more."""
+        self.packings.forget(self.flat(storage))
         self._arrays.pop(storage, None)
 
 
@@ -115,3 +123,28 @@ def last_uses(program: Program) -> tuple[dict[str, int], dict[str, int]]:
                 for storage in touched_storages(program, vertices):
                     touched.setdefault(storage, set()).add(superstep.op)
     return ops, {storage: max(ops[op] for op in users) for storage, users in touched.items()}
+
+
+def stationary_variables(program: Program) -> frozenset[str]:
+    """Return the variables that may stay where the first iteration of their loop has them.
+
+    Partial sums that a loop makes and uses up in each iteration are described at another place of their variable in
+    every iteration. On the chip they are in the same memory again, and so they are here: all that touch such a variable
+    take the same step, so that leaving it out everywhere changes nothing but the memory that is used.
+    """
+    motions: dict[str, set[tuple[int, tuple[int, int, int], int]]] = {}
+    for index, step in enumerate(program.steps):
+        looped = not isinstance(step, Superstep)
+        for superstep in step.body if not isinstance(step, Superstep) else (step,):
+            for vertices in superstep.compute:
+                for operand in vertices.operands:
+                    count = operand.regions.count if looped else 0
+                    motions.setdefault(operand.variable, set()).add((index, operand.regions.step, count))
+    return frozenset(
+        name
+        for name, found in motions.items()
+        if program.variables[name].kind == "partials"
+        and len(found) == 1
+        and next(iter(found))[2] > 1
+        and sum(program.variables[name].storage == other.storage for other in program.variables.values()) == 1
+    )

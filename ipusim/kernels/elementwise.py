@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 
 from ipusim.ir.regions import IntArray, Regions
-from ipusim.kernels.half import half_grid
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
+from ipusim.kernels.scalars import LINE_BYTES, fetch, half_grid
 from ipusim.kernels.workers import Done, Workers
 
 COPY, ADD, RELU = 0, 1, 2
@@ -135,6 +135,17 @@ def _locate(box: IntArray, position: int) -> tuple[int, int, int, int]:
 
 
 @inner_kernel
+def _advance(box: IntArray, place: tuple[int, int, int, int], run: int) -> tuple[int, int, int, int]:
+    """Return the place `run` elements further on, at most at the start of the next row."""
+    group, row, col, left = place
+    if run < left:
+        return group, row, col + run, left - run
+    if row + 1 < box[3]:
+        return group, row + 1, box[4], box[5] - box[4]
+    return group + 1, box[2], box[4], box[5] - box[4]
+
+
+@inner_kernel
 def _finish(numbers: F32Array, half: bool) -> None:
     """Give every NaN the same bits and round to float16 if `half`."""
     for i in range(len(numbers)):
@@ -171,7 +182,8 @@ def _combine_range(
                 source_box[i],
                 source_begin[i],
                 how if i == segments[vertex] else ADD,
-                half and i == segments[vertex + 1] - 1,
+                i == segments[vertex + 1] - 1,
+                half,
             )
 
 
@@ -185,21 +197,27 @@ def _combine(
     source_box: IntArray,
     source_begin: int,
     how: int,
+    finish: bool,
     half: bool,
 ) -> None:
-    """Combine one source with a result, in runs that are contiguous in both."""
+    """Combine one source with a result, in runs that are contiguous in both, and `finish` the result."""
     position = begin
+    place, source_place = _locate(out_box, begin), _locate(source_box, source_begin)
     while position < end:
-        g, r, c, run = _locate(out_box, position)
-        source_g, source_r, source_c, source_run = _locate(source_box, source_begin + position - begin)
-        run = min(run, source_run, end - position)
+        g, r, c, left = place
+        source_g, source_r, source_c, source_left = source_place
+        run = min(left, source_left, end - position)
         position += run
+        place, source_place = _advance(out_box, place, run), _advance(source_box, source_place, run)
         held = min(run, out.shape[2] - c, source.shape[2] - source_c)
         inside = g < out.shape[0] and r < out.shape[1] and source_g < source.shape[0] and source_r < source.shape[1]
         if not inside or held <= 0:
             continue
         numbers = out[g, r][c : c + held]
         operand = source[source_g, source_r][source_c : source_c + held]
+        next_row = operand.ctypes.data + 4 * source.shape[2]
+        for line in range(next_row, next_row + 4 * held, LINE_BYTES):
+            fetch(line)
         if how == ADD:
             for i in range(held):
                 numbers[i] += operand[i]
@@ -209,7 +227,8 @@ def _combine(
         else:
             for i in range(held):
                 numbers[i] = operand[i]
-        _finish(numbers, half)
+        if finish:
+            _finish(numbers, half)
 
 
 @kernel

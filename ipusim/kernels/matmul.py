@@ -13,7 +13,8 @@ import numpy as np
 
 from ipusim.ir.regions import IntArray, volume
 from ipusim.kernels.jit import inner_kernel, kernel
-from ipusim.kernels.packing import F32Array, PackedBlocks, distinct, pack, panel_lines
+from ipusim.kernels.packing import F32Array, PackedBlocks, Packings, distinct, panel_lines
+from ipusim.kernels.scalars import LINE_BYTES
 from ipusim.kernels.tile_product import COLUMNS, LANES, ROWS, UNIT_ROWS, tile_product
 from ipusim.kernels.workers import Done, Workers, share_of
 
@@ -37,6 +38,7 @@ def multiply_boxes(
     accumulate: bool = False,
     round_every: int = 0,
     done: Done | None = None,
+    packings: Packings | None = None,
 ) -> None:
     """Compute ``out[out_box[v]] (=|+=) left[left_box[v]] @ right[right_box[v]]`` for every vertex ``v``.
 
@@ -60,6 +62,8 @@ def multiply_boxes(
         start of the box, and after the last.
     done : callable, optional
         Told which fraction of the work is done.
+    packings : Packings, optional
+        Blocks of earlier products, which are used again where they are the same.
 
     Raises
     ------
@@ -70,13 +74,25 @@ def multiply_boxes(
     left_blocks, right_blocks = distinct(lefts), distinct(rights)
     depth_start = lefts[:, 2 if transpose_left else 4]
     order = np.lexsort((left_blocks.which, right_blocks.which, depth_start))
-    pack_left = partial(pack, left, left_blocks, not transpose_left, ROWS, UNIT_ROWS, workers)
-    pack_right = partial(pack, right, right_blocks, transpose_right, COLUMNS, LANES, workers)
     workspace_bytes = 4 * (int(volume(left_blocks.boxes).sum()) + int(volume(right_blocks.boxes).sum()))
-    n_passes = min(len(order), 1 + workspace_bytes // WORKSPACE_BYTES)
-    for number, vertices in enumerate(np.array_split(order, max(1, n_passes))):
+    n_passes = max(1, min(len(order), 1 + workspace_bytes // WORKSPACE_BYTES))
+    keep = packings if packings is not None and n_passes == 1 else Packings()
+    for number, vertices in enumerate(np.array_split(order, n_passes)):
+        used_left, which_left = np.unique(left_blocks.which[vertices], return_inverse=True)
+        used_right, which_right = np.unique(right_blocks.which[vertices], return_inverse=True)
+        boxes = left_blocks.boxes[used_left], right_blocks.boxes[used_right]
+        packed_left = keep.pack(left, boxes[0], not transpose_left, ROWS, UNIT_ROWS, workers)
+        packed_right = keep.pack(right, boxes[1], transpose_right, COLUMNS, LANES, workers)
         task = partial(
-            _multiply_range, out, outs[vertices], pack_left(vertices), pack_right(vertices), accumulate, round_every
+            _multiply_range,
+            out,
+            outs[vertices],
+            packed_left,
+            which_left,
+            packed_right,
+            which_right,
+            accumulate,
+            round_every,
         )
         workers.run(task, len(vertices), share_of(done, number, n_passes))
 
@@ -114,7 +130,9 @@ def _multiply_range(
     out: F32Array,
     bounds: IntArray,
     left: PackedBlocks,
+    which_left: IntArray,
     right: PackedBlocks,
+    which_right: IntArray,
     accumulate: bool,
     round_every: int,
     first: int,
@@ -123,83 +141,109 @@ def _multiply_range(
     """Multiply the packed blocks of the vertices ``first:last`` into their boxes of `out`.
 
     The sums of a vertex are formed in `sums`, one register tile ``[height, width]`` after the other, as its tile of the
-    chip does in its own memory.
+    chip does in its own memory. Whole register tiles go to `out` at the last visit; those that an edge cuts are copied.
     """
-    sums = np.empty(_most_sums(left, right, first, last), dtype=np.float32)
+    sums = np.empty(_most_sums(left, which_left, right, which_right, first, last), dtype=np.float32)
     block = DEPTH_BLOCK if round_every == 0 else max(1, DEPTH_BLOCK // round_every) * round_every
+    stride = out.shape[2]
     for vertex in range(first, last):
-        which_left, which_right = left.which[vertex], right.which[vertex]
-        lines_left, lines_right = left.extents[which_left, 0], right.extents[which_right, 0]
-        depth_left, depth_right = left.extents[which_left, 1], right.extents[which_right, 1]
-        start_left = left.values.ctypes.data + 4 * left.starts[which_left]
-        start_right = right.values.ctypes.data + 4 * right.starts[which_right]
+        lines_left, depth_left = left.extents[which_left[vertex]]
+        lines_right, depth_right = right.extents[which_right[vertex]]
+        start_left = left.values.ctypes.data + 4 * left.starts[which_left[vertex]]
+        start_right = right.values.ctypes.data + 4 * right.starts[which_right[vertex]]
+        after = min(vertex + 1, last - 1)
+        height_first = panel_lines(lines_left, 0, ROWS, UNIT_ROWS)
         depth = min(depth_left, depth_right)
         box = bounds[vertex]
-        target = out[box[0]]
-        sums[:] = np.float32(0.0)
-        if accumulate:
-            _exchange_sums(target, box, sums, lines_left, lines_right, False)
-        else:
-            target[box[2] + lines_left : box[3], box[4] : box[5]] = np.float32(0.0)
-            target[box[2] : box[3], box[4] + lines_right : box[5]] = np.float32(0.0)
+        rows, cols = box[3] - box[2], box[5] - box[4]
+        if not accumulate:
+            _clear_beyond(out[box[0]], box, min(lines_left, rows) if depth > 0 else 0, lines_right)
+        corner = out.ctypes.data + 4 * ((box[0] * out.shape[1] + box[2]) * stride + box[4])
         for start in range(0, depth, block):
             products = min(block, depth - start)
             group = products if round_every == 0 else round_every
-            place = sums.ctypes.data
+            begins, ends = start == 0, start + products == depth
+            place = 0
             for col in range(0, lines_right, COLUMNS):
                 width = panel_lines(lines_right, col, COLUMNS, LANES)
                 panel_right = start_right + 4 * (col * depth_right + start * width)
+                next_right = panel_right + 4 * width * depth_right
+                if col + width >= lines_right and ends:
+                    next_right = right.values.ctypes.data + 4 * right.starts[which_right[after]]
                 for row in range(0, lines_left, ROWS):
                     height = panel_lines(lines_left, row, ROWS, UNIT_ROWS)
                     panel_left = start_left + 4 * (row * depth_left + start * height)
-                    ahead = panel_left + 4 * height * depth_left
-                    if row + height >= lines_left:
-                        ahead = start_left + 4 * (start + products) * panel_lines(lines_left, 0, ROWS, UNIT_ROWS)
+                    next_left = panel_left + 4 * height * depth_left
+                    if row + height >= lines_left and ends:
+                        next_left = left.values.ctypes.data + 4 * left.starts[which_left[after]]
+                    elif row + height >= lines_left:
+                        next_left = start_left + 4 * (start + products) * height_first
+                    whole = row + height <= rows and col + width <= cols
+                    edge = (row, min(rows, row + height), col, min(cols, col + width))
+                    tile = sums[place : place + height * width]
+                    target = corner + 4 * (row * stride + col)
+                    if begins and accumulate and not whole:
+                        _copy_edge(out[box[0]], box, edge, tile, width, False)
+                    from_out, to_out = begins and accumulate and whole, ends and whole
                     tile_product(
                         height // UNIT_ROWS,
                         width // LANES,
                         round_every > 0,
                         panel_left,
                         panel_right,
-                        place,
+                        accumulate or not begins,
+                        target if from_out else tile.ctypes.data,
+                        stride if from_out else width,
+                        target if to_out else tile.ctypes.data,
+                        stride if to_out else width,
                         products,
                         group,
-                        ahead,
+                        next_left,
+                        next_right + LINE_BYTES * products * (row // ROWS % 2),
                     )
-                    place += 4 * height * width
-        _exchange_sums(target, box, sums, lines_left, lines_right, True)
+                    if ends and not whole:
+                        _copy_edge(out[box[0]], box, edge, tile, width, True)
+                    place += height * width
 
 
 @inner_kernel
-def _most_sums(left: PackedBlocks, right: PackedBlocks, first: int, last: int) -> int:
+def _most_sums(
+    left: PackedBlocks, which_left: IntArray, right: PackedBlocks, which_right: IntArray, first: int, last: int
+) -> int:
     """Return the elements of the largest product of the vertices ``first:last``, in whole register tiles."""
     most = 0
     for vertex in range(first, last):
-        rows = (left.extents[left.which[vertex], 0] + UNIT_ROWS - 1) // UNIT_ROWS * UNIT_ROWS
-        cols = (right.extents[right.which[vertex], 0] + LANES - 1) // LANES * LANES
+        rows = (left.extents[which_left[vertex], 0] + UNIT_ROWS - 1) // UNIT_ROWS * UNIT_ROWS
+        cols = (right.extents[which_right[vertex], 0] + LANES - 1) // LANES * LANES
         most = max(most, rows * cols)
     return most
 
 
 @inner_kernel
-def _exchange_sums(matrix: F32Array, box: IntArray, sums: F32Array, rows: int, cols: int, store: bool) -> None:
-    """Copy between a box of a matrix and the register tiles of a product of `rows` by `cols`, into the box if `store`.
+def _clear_beyond(matrix: F32Array, box: IntArray, rows: int, cols: int) -> None:
+    """Set the elements of a box past its first `rows` rows and past its first `cols` columns to zero."""
+    for row in range(box[2], box[3]):
+        start = box[4] + cols if row < box[2] + rows else box[4]
+        for col in range(start, box[5]):
+            matrix[row, col] = np.float32(0.0)
 
-    What the product has beyond the box stays out; what the box has beyond the product is left as it is.
+
+@inner_kernel
+def _copy_edge(
+    matrix: F32Array, box: IntArray, edge: tuple[int, int, int, int], tile: F32Array, width: int, store: bool
+) -> None:
+    """Copy between a tile and the part `edge` (first and last row and column) of a box, into the box if `store`.
+
+    What the tile has beyond the box is zero, or stays out.
     """
-    place = 0
-    for col in range(0, cols, COLUMNS):
-        width = panel_lines(cols, col, COLUMNS, LANES)
-        held = min(width, box[5] - box[4] - col)
-        for row in range(0, rows, ROWS):
-            height = panel_lines(rows, row, ROWS, UNIT_ROWS)
-            for i in range(min(height, box[3] - box[2] - row)):
-                numbers = matrix[box[2] + row + i][box[4] + col : box[5]]
-                tile_row = sums[place + i * width : place + (i + 1) * width]
-                if store:
-                    for j in range(held):
-                        numbers[j] = tile_row[j]
-                else:
-                    for j in range(held):
-                        tile_row[j] = numbers[j]
-            place += height * width
+    if not store:
+        tile[:] = np.float32(0.0)
+    for row in range(edge[0], edge[1]):
+        numbers = matrix[box[2] + row][box[4] + edge[2] : box[4] + edge[3]]
+        line = tile[(row - edge[0]) * width : (row - edge[0] + 1) * width]
+        if store:
+            for i in range(len(numbers)):
+                numbers[i] = line[i]
+        else:
+            for i in range(len(numbers)):
+                line[i] = numbers[i]

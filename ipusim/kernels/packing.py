@@ -49,14 +49,40 @@ class PackedBlocks(NamedTuple):
         Where each block begins in `values`; a multiple of a cache line.
     extents : int64 array [n_blocks, 2]
         Lines and depth of each block.
-    which : int64 array [n_vertices]
-        Index of the block of each vertex.
     """
 
     values: F32Array
     starts: IntArray
     extents: IntArray
-    which: IntArray
+
+
+class Packings:
+    """Keeps the blocks that were packed last for each side of a product: a loop over slices needs one of them again.
+
+    Whoever writes to an array has to say so with :meth:`forget`.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[bool, int], tuple[F32Array, IntArray, PackedBlocks]] = {}
+
+    def pack(
+        self, source: F32Array, boxes: IntArray, along_rows: bool, full: int, unit: int, workers: Workers
+    ) -> PackedBlocks:
+        """Return what :func:`pack` returns, from the last time if nothing has changed."""
+        kept = self._kept.get((along_rows, full))
+        if kept is not None and _same_memory(kept[0], source) and np.array_equal(kept[1], boxes):
+            return kept[2]
+        packed = pack(source, boxes, along_rows, full, unit, workers)
+        self._kept[along_rows, full] = (source, boxes, packed)
+        return packed
+
+    def forget(self, written: F32Array) -> None:
+        """Drop what was packed from an array whose values change."""
+        self._kept = {key: kept for key, kept in self._kept.items() if not np.shares_memory(kept[0], written)}
+
+
+def _same_memory(one: F32Array, other: F32Array) -> bool:
+    return one.ctypes.data == other.ctypes.data and one.shape == other.shape
 
 
 @inner_kernel
@@ -146,22 +172,8 @@ def distinct(boxes: IntArray) -> Blocks:
     return Blocks(boxes[first], which)
 
 
-def pack(
-    source: F32Array, blocks: Blocks, along_rows: bool, full: int, unit: int, workers: Workers, vertices: IntArray
-) -> PackedBlocks:
-    """Return the blocks that `vertices` use, packed.
-
-    Parameters
-    ----------
-    source, along_rows, full, unit
-        As in :func:`pack_range`.
-    blocks : Blocks
-    workers : Workers
-    vertices : int64 array [n]
-        Indices into ``blocks.which``.
-    """
-    used, which = np.unique(blocks.which[vertices], return_inverse=True)
-    boxes = np.ascontiguousarray(blocks.boxes[used])
+def pack(source: F32Array, boxes: IntArray, along_rows: bool, full: int, unit: int, workers: Workers) -> PackedBlocks:
+    """Return boxes of `source`, packed; parameters as in :func:`pack_range`."""
     rows, cols = boxes[:, 3] - boxes[:, 2], boxes[:, 5] - boxes[:, 4]
     extents = np.stack((rows, cols) if along_rows else (cols, rows), axis=1)
     lengths = (extents[:, 0] + unit - 1) // unit * unit * extents[:, 1]
@@ -170,7 +182,7 @@ def pack(
     values = _aligned_buffer(int(ends[-1]) if len(ends) else 0)
     starts = ends - lengths
     workers.run(partial(pack_range, source, boxes, along_rows, full, unit, values, starts), len(boxes))
-    return PackedBlocks(values, starts, extents, which)
+    return PackedBlocks(values, starts, extents)
 
 
 def _aligned_buffer(elements: int) -> F32Array:

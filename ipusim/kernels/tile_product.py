@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba import types
 
 from ipusim.kernels.jit import host, intrinsic
+from ipusim.kernels.scalars import LINE_BYTES, declared, emit_fetch
 
 _WIDE = "avx512f" in host()[1]
 
@@ -40,10 +41,15 @@ class _Arguments(NamedTuple):
     rounded: ir.Value
     left: ir.Value
     right: ir.Value
-    sums: ir.Value
+    begun: ir.Value
+    source: ir.Value
+    source_stride: ir.Value
+    target: ir.Value
+    target_stride: ir.Value
     depth: ir.Value
     group: ir.Value
-    ahead: ir.Value
+    next_left: ir.Value
+    next_right: ir.Value
 
 
 @intrinsic
@@ -54,12 +60,17 @@ def tile_product(
     rounded: Any,
     left: Any,
     right: Any,
-    sums: Any,
+    begun: Any,
+    source: Any,
+    source_stride: Any,
+    target: Any,
+    target_stride: Any,
     depth: Any,
     group: Any,
-    ahead: Any,
+    next_left: Any,
+    next_right: Any,
 ) -> Any:
-    """Add the product of a packed panel of rows and a packed panel of columns to a tile of sums.
+    """Multiply a packed panel of rows with a packed panel of columns, and add the products to a tile of sums.
 
     Parameters
     ----------
@@ -69,19 +80,25 @@ def tile_product(
         Round the sums to float16 after every `group` products, and after the last.
     left, right : int
         Addresses of float32 panels ``[depth, rows]`` and ``[depth, columns]``.
-    sums : int
-        Address of the float32 tile ``[rows, columns]``.
+    begun : bool
+        Start from the sums at `source`; else from zero.
+    source, target : int
+        Addresses of the float32 tiles ``[rows, columns]`` where the sums are and where they go.
+    source_stride, target_stride : int
+        Elements between the starts of two rows of the tiles.
     depth, group : int
         Products of each element; products between two roundings; both at least 1. Without rounding `group` is best
         as large as `depth`.
-    ahead : int
-        Address of the panel of rows that is wanted next; it is fetched into the cache on the way.
+    next_left, next_right : int
+        Addresses of what is wanted next. As much as a panel of rows, and a cache line for each step of depth, are
+        fetched into the cache on the way.
 
     Notes
     -----
     A NaN result always has the same bits, since the sign of one that an operation makes differs between processors.
     """
-    signature = types.void(types.intp, types.intp, types.boolean, *[types.intp] * 6)
+    sides = [types.intp] * 2
+    signature = types.void(*sides, types.boolean, *sides, types.boolean, *sides, *sides, *[types.intp] * 4)
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
         count, width = arguments[:2]
@@ -102,37 +119,38 @@ def tile_product(
 def _generate_tile(builder: ir.IRBuilder, rows: int, vectors: int, given: _Arguments) -> None:
     """Emit the code of one tile shape: load the sums, loop over groups and depth, store the sums."""
     before = builder.block
-    outer, inner, after, narrow, latch, store = (
-        builder.append_basic_block(name) for name in ("group", "depth", "after", "round", "latch", "store")
+    load, outer, inner, after, narrow, latch, store = (
+        builder.append_basic_block(name) for name in ("load", "group", "depth", "after", "round", "latch", "store")
     )
-    places = [_pointer(builder, given.sums, i * LANES, _VECTOR) for i in range(rows * vectors)]
-    loaded = [builder.load(place, align=_FLOAT_BYTES) for place in places]
+    zero = ir.Constant(_VECTOR, None)
+    builder.cbranch(given.begun, load, outer)
+
+    builder.position_at_end(load)
+    sources = _places(builder, rows, vectors, given.source, given.source_stride)
+    loaded = [builder.load(place, align=_FLOAT_BYTES) for place in sources]
     builder.branch(outer)
 
     builder.position_at_end(outer)
-    remaining = _phi(builder, _I64, (given.depth, before))
-    left_start = _phi(builder, _I64, (given.left, before))
-    right_start = _phi(builder, _I64, (given.right, before))
-    ahead_start = _phi(builder, _I64, (given.ahead, before))
-    start = [_phi(builder, _VECTOR, (value, before)) for value in loaded]
+    remaining, *addresses = (
+        _phi(builder, _I64, (value, before), (value, load))
+        for value in (given.depth, given.left, given.right, given.next_left, given.next_right)
+    )
+    start = [_phi(builder, _VECTOR, (zero, before), (value, load)) for value in loaded]
     products = builder.select(builder.icmp_signed("<", remaining, given.group), remaining, given.group)
     builder.branch(inner)
 
     builder.position_at_end(inner)
     countdown = _phi(builder, _I64, (products, outer))
-    left = _phi(builder, _I64, (left_start, outer))
-    right = _phi(builder, _I64, (right_start, outer))
-    ahead = _phi(builder, _I64, (ahead_start, outer))
+    left, right, next_left, next_right = moving = [_phi(builder, _I64, (value, outer)) for value in addresses]
     sums = [_phi(builder, _VECTOR, (value, outer)) for value in start]
     added = _multiply_add(builder, rows, vectors, left, right, sums)
-    _fetch(builder, ahead)
-    ahead_next = builder.add(ahead, _int(rows * _FLOAT_BYTES))
-    left_next = builder.add(left, _int(rows * _FLOAT_BYTES))
-    right_next = builder.add(right, _int(vectors * LANES * _FLOAT_BYTES))
+    emit_fetch(builder, next_left)
+    emit_fetch(builder, next_right)
+    step_bytes = [rows * _FLOAT_BYTES, vectors * LANES * _FLOAT_BYTES, rows * _FLOAT_BYTES, LINE_BYTES]
+    moved = [builder.add(value, _int(step)) for value, step in zip(moving, step_bytes, strict=True)]
     count_next = builder.sub(countdown, _int(1))
     builder.cbranch(builder.icmp_signed(">", count_next, _int(0)), inner, after)
-    steps = [countdown, left, right, ahead, *sums]
-    for phi, value in zip(steps, [count_next, left_next, right_next, ahead_next, *added], strict=True):
+    for phi, value in zip([countdown, *moving, *sums], [count_next, *moved, *added], strict=True):
         phi.add_incoming(value, inner)
 
     builder.position_at_end(after)
@@ -146,13 +164,13 @@ def _generate_tile(builder: ir.IRBuilder, rows: int, vectors: int, given: _Argum
     kept = [_phi(builder, _VECTOR, (wide, after), (half, narrow)) for wide, half in zip(added, halves, strict=True)]
     left_over = builder.sub(remaining, products)
     builder.cbranch(builder.icmp_signed(">", left_over, _int(0)), outer, store)
-    starts = [remaining, left_start, right_start, ahead_start, *start]
-    for phi, value in zip(starts, [left_over, left_next, right_next, ahead_next, *kept], strict=True):
+    for phi, value in zip([remaining, *addresses, *start], [left_over, *moved, *kept], strict=True):
         phi.add_incoming(value, latch)
 
     builder.position_at_end(store)
     nan = ir.Constant(_VECTOR, [float("nan")] * LANES)
-    for value, place in zip(kept, places, strict=True):
+    targets = _places(builder, rows, vectors, given.target, given.target_stride)
+    for value, place in zip(kept, targets, strict=True):
         number = builder.select(builder.fcmp_unordered("uno", value, value), nan, value)
         builder.store(number, place, align=_FLOAT_BYTES)
 
@@ -162,7 +180,7 @@ def _multiply_add(
 ) -> list[ir.Value]:
     """Emit one step of depth: every row's number, repeated over a vector, times every vector of columns."""
     name = f"llvm.fma.v{LANES}f32"
-    fma = _declared(builder, ir.FunctionType(_VECTOR, [_VECTOR] * 3), name)
+    fma = declared(builder, ir.FunctionType(_VECTOR, [_VECTOR] * 3), name)
     undefined = ir.Constant(_VECTOR, ir.Undefined)
     columns = [builder.load(_pointer(builder, right, j * LANES, _VECTOR), align=_FLOAT_BYTES) for j in range(vectors)]
     added = []
@@ -174,18 +192,11 @@ def _multiply_add(
     return added
 
 
-def _fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
-    """Emit a prefetch for reading into the second-level cache."""
-    byte = ir.IntType(8).as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [byte, ir.IntType(32), ir.IntType(32), ir.IntType(32)])
-    prefetch = _declared(builder, kind, "llvm.prefetch.p0")
-    read, second_level, data = (ir.Constant(ir.IntType(32), value) for value in (0, 2, 1))
-    builder.call(prefetch, [builder.inttoptr(address, byte), read, second_level, data])
-
-
-def _declared(builder: ir.IRBuilder, kind: ir.FunctionType, name: str) -> ir.Function:
-    """Return LLVM's operation called `name`, declared once in the module."""
-    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+def _places(builder: ir.IRBuilder, rows: int, vectors: int, start: ir.Value, stride: ir.Value) -> list[ir.Value]:
+    """Emit the addresses of a tile's vectors, row after row."""
+    row_bytes = builder.mul(stride, _int(_FLOAT_BYTES))
+    starts = [builder.add(start, builder.mul(row_bytes, _int(row))) for row in range(rows)]
+    return [_pointer(builder, place, j * LANES, _VECTOR) for place in starts for j in range(vectors)]
 
 
 def _pointer(builder: ir.IRBuilder, address: ir.Value, elements: int, kind: ir.Type) -> ir.Value:

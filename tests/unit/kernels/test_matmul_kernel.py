@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ipusim.kernels.matmul import multiply_boxes
+from ipusim.kernels.packing import Packings
 from ipusim.kernels.workers import Workers
 
 X86 = platform.machine() in ("x86_64", "AMD64")
@@ -120,6 +121,52 @@ def test_operands_of_different_groups_are_refused():
     two, three = np.ones((2, 4, 4), np.float32), np.ones((3, 4, 4), np.float32)
     with Workers(1) as workers, pytest.raises(ValueError, match="different numbers of groups"):
         multiply_boxes(two, three, three.copy(), whole(two), whole(three), whole(three), workers)
+
+
+def test_packed_blocks_are_used_again_until_their_array_changes():
+    left, right = np.ones((1, 4, 4), np.float32), np.ones((1, 4, 4), np.float32)
+    out = np.zeros((1, 4, 4), np.float32)
+    packings = Packings()
+
+    def product() -> float:
+        with Workers(1) as workers:
+            multiply_boxes(left, right, out, whole(left), whole(right), whole(out), workers, packings=packings)
+        assert (out == out[0, 0, 0]).all()
+        return float(out[0, 0, 0])
+
+    assert product() == 4.0
+    right *= 2.0
+    assert product() == 4.0
+    packings.forget(left)
+    left *= 3.0
+    assert product() == 12.0
+    packings.forget(right[:, 2:])
+    assert product() == 24.0
+
+
+def test_packed_blocks_of_other_boxes_or_arrays_are_not_used():
+    rng = np.random.default_rng(2)
+    packings = Packings()
+    for left, right in [rng.integers(-4, 5, (2, 1, 40, 40)).astype(np.float32) for _ in range(3)]:
+        for depth in (40, 30):
+            for flip in (False, True):
+                out = np.zeros((1, 40, 40), np.float32)
+                left_box = np.array([[0, 1, 0, 40, 0, depth]])
+                right_box = np.array([[0, 1, 0, 40, 0, depth] if flip else [0, 1, 0, depth, 0, 40]])
+                with Workers(1) as workers:
+                    multiply_boxes(
+                        left,
+                        right,
+                        out,
+                        left_box,
+                        right_box,
+                        whole(out),
+                        workers,
+                        transpose_right=flip,
+                        packings=packings,
+                    )
+                factor = right[0].T if flip else right[0]
+                assert np.array_equal(out[0], left[0, :, :depth] @ factor[:depth])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""Operations that Numba lacks: rounding to float16, and fetching memory into the cache ahead of its use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from ipusim.kernels.jit import intrinsic
+
+LINE_BYTES = 64
+"""What one fetch brings into the cache."""
+
+
+@intrinsic
+def half_grid(_typing: Any, _value: Any) -> Any:
+    """Return a float32 rounded to the nearest float16, ties to even; subnormals are kept, overflow gives infinity."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        return builder.fpext(builder.fptrunc(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.float32), generate
+
+
+@intrinsic
+def fetch(_typing: Any, _address: Any) -> Any:
+    """Begin to load the cache line at an address, which may be any number."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        emit_fetch(builder, arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
+def emit_fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Emit a prefetch for reading into the second-level cache."""
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    prefetch = declared(builder, ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]), "llvm.prefetch.p0")
+    read, second_level, data = (ir.Constant(flag, value) for value in (0, 2, 1))
+    builder.call(prefetch, [builder.inttoptr(address, byte), read, second_level, data])
+
+
+def declared(builder: ir.IRBuilder, kind: ir.FunctionType, name: str) -> ir.Function:
+    """Return LLVM's operation called `name`, declared once in the module."""
+    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
