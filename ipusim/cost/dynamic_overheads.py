@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from ipusim.chip.model import Chip
 from ipusim.cost.arithmetic import ceil_div
 
+BUCKET_GAP_CYCLES = 100
+"""Gap before each bucket received from another tile: the only constant fitted to dynamic measurements."""
+
 
 @dataclass(frozen=True, slots=True)
 class DynamicOverheads:
@@ -32,7 +35,7 @@ class DynamicOverheads:
 
     exchange_phase_cycles: int
     compute_set_cycles: int
-    bucket_gap_cycles: int = 100
+    bucket_gap_cycles: int = BUCKET_GAP_CYCLES
     control_exchanges: int = 3
     control_compute_sets: int = 6
     step_exchanges: int = 5
@@ -49,7 +52,7 @@ class DynamicOverheads:
         return self.step_exchanges * self.exchange_phase_cycles + self.step_compute_sets * self.compute_set_cycles
 
 
-def dynamic_overheads(chip: Chip, bucket_gap_cycles: int = 100) -> DynamicOverheads:
+def dynamic_overheads(chip: Chip, bucket_gap_cycles: int = BUCKET_GAP_CYCLES) -> DynamicOverheads:
     """Return the overheads on `chip`: barrier, way to the furthest row, and rest of a phase; dispatch of a compute set.
 
     Parameters

@@ -10,6 +10,8 @@ compute set overhead       vertex dispatch, run-all and rendezvous of the worker
 exchange phase             the barrier before it, the wait until the receivers' multiplexers switch, the way of the
                            last word (longer to far rows), and a fitted rest
 endpoint control           three control instructions for every fragment received
+gap                        before each bucket of a dynamic sparse product from another tile, since its multicast has to
+                           suit receivers at different distances (fitted: :mod:`ipusim.cost.dynamic_overheads`)
 executed vertex            the codelet's ``cycles`` instead of its ``estimate``, where the two differ (the AMP worker:
                            a straight line in its rows, as measured)
 senders                    a tile sends no faster than one word per cycle; two tiles that share a bus and swap halves
@@ -21,7 +23,7 @@ uneven shares              the estimate costs the largest share; where sizes do 
                            longer (a remainder beside whole vectors), and the groups of a deep reduction differ
 ========================== =========================================================================================
 
-:data:`NONE` switches the first four off; then program and estimate agree term by term, but for the last four. The
+:data:`NONE` switches the first five off; then program and estimate agree term by term, but for the last four. The
 terms ``regroup`` and ``rearrange`` of an estimate are never executed by the matmul: the first is an assumption about
 the operator that follows, the second about the layout that operands come in, and here graph inputs are made in the
 layout that their first operator wants.
@@ -32,6 +34,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ipusim.chip.model import Chip
+from ipusim.cost.dynamic_overheads import BUCKET_GAP_CYCLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Charges:
         Control of each fragment that a tile receives, at the same time as the payload.
     executed : bool
         Use the codelets' executed cycles rather than the planner's estimates.
+    gap_cycles : int
+        For each wait for a multicast of another source.
     """
 
     compute_set_cycles: int
@@ -60,6 +65,7 @@ class Charges:
     row_cycles: int
     fragment_cycles: int
     executed: bool
+    gap_cycles: int = 0
 
 
 NONE = Charges(0, 0, 0, 0, 0, False)
@@ -74,4 +80,5 @@ def charges_of(chip: Chip) -> Charges:
         int(chip.exchange_row_cycles),
         int(chip.exchange_control_cycles_per_fragment),
         True,
+        BUCKET_GAP_CYCLES,
     )

@@ -57,6 +57,10 @@ def exchange_load(exchange: tuple[Transfers, ...], program: Program, chip: Chip,
         cycles = _ceil(16 * one.shared, 2 * rate) + _ceil(16 * (one.received - one.shared), rate)
         by_label[transfers.label] = by_label.get(transfers.label, 0) + cycles
         payload += cycles
+        if transfers.gaps is not None:
+            waiting = charges.gap_cycles * transfers.gaps
+            by_label["gap"] = by_label.get("gap", 0) + waiting
+            payload += waiting
         sent += one.sent
         received += one.received
         fragments += one.fragments

@@ -50,7 +50,8 @@ class Variable:
         Number format of its elements.
     kind : str
         ``tensor`` (a tensor of the graph, in its final place), ``metadata`` (where the elements of a packed variable
-        belong; it stays on the chip, and no kernel reads it as values), ``partials`` or ``temporary``.
+        belong; it stays on the chip, and no kernel reads it as values), ``reserved`` (memory set aside for code and
+        stacks), ``partials`` or ``temporary``.
     storage : str
         Name of the array that holds its values. Variables with the same storage hold the same values in different
         places: a rearranged tensor shares the storage of the original.
@@ -154,6 +155,8 @@ class Transfers:
         Tiles of each group, ascending.
     bytes_sent, bytes_received : int64 array [n_tiles] or None
         Given instead of being counted from the pieces where the source is :data:`FROM_HOME`.
+    gaps : int64 array [n_tiles] or None
+        How often each receiver waits for a multicast of another source, beside the payload.
     into : str
         Variable in whose home the data arrives in its final place; empty if it arrives in room of its own.
     """
@@ -167,6 +170,7 @@ class Transfers:
     group_tiles: TileArray
     bytes_sent: IntArray | None = None
     bytes_received: IntArray | None = None
+    gaps: IntArray | None = None
     into: str = ""
 
 

@@ -165,4 +165,4 @@ def test_rates_that_do_not_divide_round_up(rate):
 
 
 def test_charges_of_a_chip():
-    assert charges_of(BOW) == Charges(60, 126, 112 + 51 + 0, 2, 3, True)
+    assert charges_of(BOW) == Charges(60, 126, 112 + 51 + 0, 2, 3, True, 100)
