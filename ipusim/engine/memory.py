@@ -17,7 +17,9 @@ from ipusim.chip.model import Chip
 from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers, VertexSet
 from ipusim.ir.regions import IntArray
 
-CATEGORIES = ("tensors", "metadata", "operands", "partials", "exchange_code")
+CATEGORIES = ("tensors", "metadata", "reserved", "operands", "partials", "exchange_code")
+RESIDENT_KINDS = ("metadata", "reserved")
+"""Variables of these kinds are there all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +140,15 @@ def _tensors(program: Program, steps: list[Superstep], loops: list[tuple[int, in
         if variable.home is None:
             continue
         first, last = 0, len(steps) - 1
-        if variable.name not in resident and variable.kind != "metadata":
+        if variable.name not in resident and variable.kind not in RESIDENT_KINDS:
             touched = [index for index, step in enumerate(steps) if _touches(step, variable.name)]
             if not touched:
                 continue
             first, last = loops[touched[0]][0], loops[touched[-1]][1]
         pieces = variable.home.regions
         n_bytes = pieces.n_elements * pieces.count * variable.element_bytes
-        category = {"tensor": "tensors", "metadata": "metadata"}.get(variable.kind, "partials")
+        category = {"tensor": "tensors"}.get(variable.kind, variable.kind)
+        category = category if category in CATEGORIES else "partials"
         yield Allocation(variable.name, category, first, last, _sum(program.n_tiles, variable.home.tile, n_bytes))
 
 

@@ -63,6 +63,9 @@ def _operand(operand: Operand) -> str:
 def _transfers(program: Program, transfers: Transfers) -> str:
     pieces = transfers.regions.n_elements * program.variables[transfers.variable].element_bytes
     members = np.diff(transfers.group_indptr)
+    if transfers.bytes_received is not None:
+        received = transfers.bytes_received[transfers.bytes_received > 0]
+        return f"{transfers.variable} ({transfers.label}): {_range(received)} bytes to each of {len(received)} tiles"
     return (
         f"{transfers.variable} ({transfers.label}): {len(transfers.regions)} pieces of {_range(pieces)} bytes "
         f"to {len(members)} groups of {_range(members)} tiles"

@@ -19,12 +19,13 @@ from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.operands import home_bytes
 from ipusim.lower.static_vertices import StaticVertices, static_vertices
-from ipusim.plan.static_memory import metadata_bytes
+from ipusim.plan.static_memory import metadata_bytes, reserved_bytes
 from ipusim.plan.static_plan import StaticSparsePlan
 from ipusim.plan.static_workers import codelet_of
 
 Shape = tuple[int, int, int]
 METADATA_WORD_BYTES = 2
+RESERVED = "code and stacks"
 
 
 def lower_static_matmul(builder: Builder, op: Op, plan: StaticSparsePlan) -> None:
@@ -34,6 +35,7 @@ def lower_static_matmul(builder: Builder, op: Op, plan: StaticSparsePlan) -> Non
         result = _result(builder, plan)
         builder.steps.append(Superstep(f"{op.name}/result", op.name, (_in_place(plan, result, ""),)))
         return
+    _reserve(builder)
     vertices = static_vertices(plan, builder.chip)
     values = _packed_values(builder, plan, vertices)
     _add_metadata(builder, plan, vertices)
@@ -63,6 +65,18 @@ def even_home(shape: Shape, per_tile: int) -> Home:
     begin = np.arange(0, elements, per_tile, dtype=np.int64)
     box = np.tile(np.array([0, shape[0], 0, shape[1], 0, shape[2]], dtype=np.int64), (len(begin), 1))
     return Home(np.arange(len(begin), dtype=np.int32), Regions(box, begin, np.minimum(begin + per_tile, elements)))
+
+
+def _reserve(builder: Builder) -> None:
+    """Set the memory aside that programs with static sparse vertices need beside their data, once for a program."""
+    if RESERVED in builder.variables:
+        return
+    n_tiles = builder.chip.n_tiles
+    per_tile = reserved_bytes(builder.chip)
+    shape = (1, 1, n_tiles * per_tile)
+    builder.variables[RESERVED] = Variable(
+        RESERVED, shape, "uint8", "reserved", RESERVED, 1, even_home(shape, max(1, per_tile))
+    )
 
 
 def _dense_operand(builder: Builder, plan: StaticSparsePlan) -> Variable:

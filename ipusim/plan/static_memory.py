@@ -17,6 +17,8 @@ IntArray = NDArray[np.int64]
 RESERVED_BYTES = 104 * 1024
 """Code, stacks, vertex state and exchange code, which are not counted one by one. Assumed: of the published grid, all
 cells that ran and none of those that did not fit leave between 96 and 113 KiB (with the benchmark's float32 copies)."""
+RESERVED_SHARE = 6
+"""No more than this part of the SRAM: 104 KiB of 624 KiB. Chips with tiny tiles are for programs with little code."""
 GATHER_PADDING_BYTES = 16
 """Block vertices read past the end of the gathered operand. Source: reference/sparse.md section 1.3."""
 
@@ -60,6 +62,11 @@ class StaticMemory:
     def live_bytes(self) -> int:
         """Bytes in the fuller of the two."""
         return max(self.multiply_bytes, self.reduce_bytes)
+
+
+def reserved_bytes(chip: SparseChip) -> int:
+    """Return the bytes of a tile that are set aside for what is not counted one by one."""
+    return min(RESERVED_BYTES, chip.tile_sram_bytes // RESERVED_SHARE)
 
 
 def metadata_bytes(block_size: int, n_rows: IntArray, n_blocks: IntArray, workers: int) -> IntArray:
