@@ -43,11 +43,11 @@ class Builder:
         name, shape, dtype, kind, home
             As in :class:`~ipusim.ir.program.Variable`.
         storage : str
-            Array that holds the values; by default the variable has its own.
+            Array that holds the values; by default the variable has its own, which no tensor of the graph shares.
         """
         unique = name
         number = 2
-        while unique in self.variables:
+        while unique in self.variables or (not storage and unique in self.graph.tensors):
             unique = f"{name}#{number}"
             number += 1
         element_bytes = number_format(dtype).bytes
