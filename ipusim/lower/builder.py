@@ -24,6 +24,8 @@ class Builder:
         Graph tensor to the variable that holds it now; a tensor without an entry has not been placed.
     inputs : dict of str to str
         Graph input to the variable that holds it when the program starts.
+    packed : dict of int to tuple of two str
+        Variables of values and metadata that ops share, by the identity of the placement that they have in common.
     """
 
     graph: Graph
@@ -32,6 +34,7 @@ class Builder:
     steps: list[Superstep | Repeat] = field(default_factory=list)
     place: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    packed: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def add_variable(
         self, name: str, shape: tuple[int, int, int], dtype: str, kind: str, home: Home | None, storage: str = ""
