@@ -43,7 +43,7 @@ def command(
     plot: Annotated[tuple[Path, ...], Parameter(consume_multiple=False)] = (),
     output: OutputOption = None,
 ) -> int:
-    """Dense against sparse: speed-up over density, block size, mode, batch and format.
+    """Dense against sparse: speed-up by density, block size and mode.
 
     The weights of the workload's matmuls are made sparse with each density, block
     size and mode, and compared with the dense workload: cycles, rates and memory

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "Compile, time, execute and check one workload.",
     "compile": "Show what the compiler decided: graph, plan, program or memory.",
-    "compare": "Dense against sparse: speed-up over density, block size, mode, batch and format.",
+    "compare": "Dense against sparse: speed-up by density, block size and mode.",
     "chips": "The packaged chips, every constant with its source.",
     "schema": "JSON Schema of chip and workload files, for editors.",
 }
