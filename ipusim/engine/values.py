@@ -63,8 +63,9 @@ class Values:
 
     def release(self, storage: str) -> None:
         """Forget the values of a storage that nothing needs any more."""
-        self.packings.forget(self.flat(storage))
-        self._arrays.pop(storage, None)
+        array = self._arrays.pop(storage, None)
+        if array is not None:
+            self.packings.forget(array)
 
 
 def packed(variable: Variable, array: F32Array) -> F32Array:

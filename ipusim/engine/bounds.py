@@ -1,0 +1,132 @@
+"""How far executed values may lie from their float64 reference: bounds that follow from the number formats.
+
+The bounds are those of running error analysis: every rounding to a format with unit roundoff `u` errs by at most `u`
+times the number that is rounded, and the numbers that a matrix product rounds are sums of products over intervals of
+its depth, whose sizes are found beside the reference itself. They hold for any data, and shrink where sums cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.formats import Format, number_format
+
+F64Array = NDArray[np.float64]
+
+_SINGLE = number_format("float32")
+_WIDE_BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Executed values beside their reference.
+
+    Attributes
+    ----------
+    value, reference, tolerance : float64 arrays [n]
+        The tolerance is infinite where the reference or a sum on the way to it leaves the range of a format.
+    """
+
+    value: F64Array
+    reference: F64Array
+    tolerance: F64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Summation:
+    """How a program forms the sums of a matrix product.
+
+    Attributes
+    ----------
+    bounds : tuple of int
+        Edges of the intervals of depth that are summed apart, 0 and the depth included; the sums of the intervals are
+        then added up in groups of neighbours.
+    group : int
+        Products between two roundings of a sum to the format of partials.
+    partials : Format
+    """
+
+    bounds: tuple[int, ...]
+    group: int
+    partials: Format
+
+
+def compare_product(
+    left: F64Array, right: F64Array, value: F64Array, summation: Summation, output: Format
+) -> Comparison:
+    """Compare a matrix product with ``left @ right``.
+
+    Parameters
+    ----------
+    left : float64 array [m, k]
+    right : float64 array [k, n]
+    value : float64 array [m, n]
+        As executed.
+    summation : Summation
+    output : Format
+        Of `value`.
+    """
+    partials = summation.partials
+    rounds = partials is not _SINGLE
+    step = -(-16 // summation.group) * summation.group if rounds else _WIDE_BLOCK
+    total = np.zeros(value.shape)
+    error = np.zeros(value.shape)
+    largest = np.zeros(value.shape)
+    lowest, highest = total.copy(), total.copy()
+    growth = 0.0
+    for start, end in pairwise(summation.bounds):
+        low, high = total.copy(), total.copy()
+        within = np.zeros(value.shape)
+        for first in range(start, end, step):
+            a, b = left[:, first : min(first + step, end)], right[first : min(first + step, end)]
+            total += a @ b
+            np.minimum(low, total, out=low)
+            np.maximum(high, total, out=high)
+            np.maximum(within, _lengths(a, 1)[:, None] * _lengths(b, 0)[None, :], out=within)
+        sums = high - low + within
+        roundings = (end - start) * _SINGLE.unit_roundoff
+        if rounds:
+            roundings += -(-(end - start) // summation.group) * partials.unit_roundoff
+            error += -(-(end - start) // summation.group) * partials.smallest_subnormal / 2
+        error += roundings * sums
+        growth = max(growth, roundings)
+        np.minimum(lowest, low - within, out=lowest)
+        np.maximum(highest, high + within, out=highest)
+        np.maximum(largest, sums, out=largest)
+    np.maximum(largest, highest - lowest, out=largest)
+    additions = 2 * len(summation.bounds) + 2
+    unit = partials.unit_roundoff + _SINGLE.unit_roundoff
+    error += additions * (unit * (highest - lowest) + partials.smallest_subnormal / 2)
+    growth += additions * unit
+    tolerance = _rounded(total, error / (1.0 - growth) if growth < 1.0 else error * np.inf, output)
+    tolerance[largest + tolerance >= partials.max] = np.inf
+    return Comparison(value.ravel(), total.ravel(), tolerance.ravel())
+
+
+def compare_elementwise(
+    reference: Callable[..., F64Array], operands: tuple[F64Array, ...], value: F64Array, output: Format
+) -> Comparison:
+    """Compare elements of an operator that computes in float32 and rounds once, with its reference on the operands."""
+    exact = reference(*operands)
+    with np.errstate(invalid="ignore"):
+        error = 2 * _SINGLE.unit_roundoff * np.abs(exact) + _SINGLE.smallest_subnormal
+        tolerance = _rounded(exact, error, output)
+    return Comparison(value.ravel(), exact.ravel(), tolerance.ravel())
+
+
+def _rounded(exact: F64Array, error: F64Array, output: Format) -> F64Array:
+    """Return the error bound after a last rounding to `output`; infinite where the result may overflow."""
+    largest = np.abs(exact) + error
+    tolerance: F64Array = error + output.unit_roundoff * largest + output.smallest_subnormal / 2
+    tolerance[~(largest + tolerance < output.max)] = np.inf
+    return tolerance
+
+
+def _lengths(matrix: F64Array, axis: int) -> F64Array:
+    lengths: F64Array = np.sqrt(np.einsum("ij,ij->i" if axis else "ij,ij->j", matrix, matrix))
+    return lengths

@@ -1,0 +1,199 @@
+"""Check executed values: every op against its float64 reference, on the operands that it really had.
+
+Comparing op by op finds the op at fault, and needs no bound that grows through the graph: the operands of an op are the
+executed results of earlier ones, which have been checked themselves. Of large results a sample is compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.engine.bounds import Comparison, F64Array, Summation, compare_elementwise, compare_product
+from ipusim.engine.values import Values
+from ipusim.formats import number_format
+from ipusim.ir.graph import Graph
+from ipusim.ir.program import Program, VertexSet
+from ipusim.ir.tensor import Op, Tensor
+from ipusim.ops.registry import find_op
+
+PRODUCTS = 1 << 27
+"""Most multiply-adds of a matrix product that are repeated in float64."""
+
+ELEMENTS = 1 << 18
+"""Most elements of an element-wise result that are compared."""
+
+_MOST_GROUPS = 16
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class OpCheck:
+    """What the comparison of one op found.
+
+    Attributes
+    ----------
+    op : str
+    n_elements, n_checked : int
+        Elements of the result, and those that were compared with a finite tolerance.
+    passed : bool
+        Whether no difference is larger than its tolerance.
+    error, tolerance : float
+        Largest difference from the reference (infinite if a value is not a number) and the tolerance of that element;
+        in an op that has not passed, those of the element that misses its tolerance by the largest factor.
+    scale : float
+        Largest reference.
+    """
+
+    op: str
+    n_elements: int
+    n_checked: int
+    passed: bool
+    error: float
+    tolerance: float
+    scale: float
+
+    @property
+    def relative_error(self) -> float:
+        """The error relative to the scale of the op's results."""
+        return self.error / self.scale if self.scale else self.error
+
+    @property
+    def relative_tolerance(self) -> float:
+        """The tolerance relative to the scale of the op's results."""
+        return self.tolerance / self.scale if self.scale else self.tolerance
+
+
+class OpChecker:
+    """Compares the ops of a program as they are executed; pass :meth:`after_op` to the execution.
+
+    Parameters
+    ----------
+    graph : Graph
+    program : Program
+        Lowered from `graph`; a tensor's storage has the tensor's name.
+    seed : int
+        Chooses the samples.
+    """
+
+    def __init__(self, graph: Graph, program: Program, seed: int = 0) -> None:
+        self._graph = graph
+        self._ops = {op.name: op for op in graph.ops}
+        self._products: dict[str, list[VertexSet]] = {}
+        for superstep, _ in program.supersteps():
+            found = self._products.setdefault(superstep.op, [])
+            found.extend(vertices for vertices in superstep.compute if "in_channels" in vertices.settings)
+        self._random = np.random.Generator(np.random.PCG64(seed))
+        self.checks: list[OpCheck] = []
+
+    def after_op(self, name: str, values: Values) -> None:
+        """Compare the result of the op called `name`."""
+        op = self._ops[name]
+        inputs = tuple(self._graph.tensors[tensor] for tensor in op.inputs)
+        output = self._graph.tensors[op.outputs[0]]
+        arrays = tuple(values.flat(tensor.name).reshape(tensor.shape) for tensor in inputs)
+        result = values.flat(output.name).reshape(output.shape)
+        if op.kind == "matmul":
+            comparisons = self._compare_matmul(op, arrays, result, output)
+        else:
+            comparisons = [self._compare_elementwise(op, arrays, result, output)]
+        self.checks.append(_summary(name, output.n_elements, comparisons))
+
+    def result(self) -> dict[str, Any]:
+        """Return the check as a part of the result document.
+
+        ``max_rel_error`` and ``tolerance`` are relative to the largest reference of an op, and belong to ``worst_op``:
+        the op with the largest such error, among those that failed if any did. ``checked_fraction`` is the fraction
+        of all results of ops that were compared.
+        """
+        checks = self.checks
+        total = sum(self._graph.tensors[op.outputs[0]].n_elements for op in self._graph.ops)
+        passed = all(check.passed for check in checks) and len(checks) == len(self._graph.ops)
+        worst = max(checks, key=lambda check: (not check.passed, check.relative_error), default=None)
+        return {
+            "executed": True,
+            "passed": passed,
+            "max_abs_error": max((check.error for check in checks), default=0.0),
+            "max_rel_error": 0.0 if worst is None else worst.relative_error,
+            "tolerance": None if worst is None else worst.relative_tolerance,
+            "checked_fraction": sum(check.n_checked for check in checks) / max(1, total),
+            "worst_op": None if worst is None else worst.op,
+        }
+
+    def _compare_matmul(
+        self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32], output: Tensor
+    ) -> list[Comparison]:
+        left, right = (
+            array.swapaxes(-1, -2) if op.attrs.get(flag) else array
+            for array, flag in zip(arrays, ("transpose_a", "transpose_b"), strict=True)
+        )
+        left, right, result = (array.reshape(-1, *array.shape[-2:]) for array in (left, right, result))
+        groups, rows, cols = result.shape
+        depth = left.shape[2]
+        summation = self._summation(op, depth)
+        chosen = self._spread(groups, _MOST_GROUPS)
+        budget = max(1, PRODUCTS // (len(chosen) * max(1, depth)))
+        n_rows = max(int(budget**0.5), budget // max(1, cols))
+        comparisons = []
+        for group in chosen:
+            at_rows = self._spread(rows, n_rows)
+            at_cols = self._spread(cols, max(1, budget // len(at_rows)))
+            a = left[min(group, len(left) - 1)][at_rows].astype(np.float64)
+            b = right[min(group, len(right) - 1)][:, at_cols].astype(np.float64)
+            value = result[group][np.ix_(at_rows, at_cols)].astype(np.float64)
+            with np.errstate(all="ignore"):
+                comparisons.append(compare_product(a, b, value, summation, number_format(output.dtype)))
+        return comparisons
+
+    def _summation(self, op: Op, depth: int) -> Summation:
+        """Return how the vertices of a matmul cut its depth, and how often they round their sums."""
+        starts, groups = {0}, {depth or 1}
+        for vertices in self._products.get(op.name, []):
+            side = 2 if vertices.settings.get("transpose_left") else 4
+            for regions in vertices.operands[0].regions.iterations():
+                starts.update(np.unique(regions.box[:, side]).tolist())
+            groups.add(int(str(vertices.settings["in_channels"])))
+        bounds = (*sorted(start for start in starts if start < depth), depth)
+        return Summation(bounds, min(groups), number_format(str(op.attrs["partials"])))
+
+    def _compare_elementwise(
+        self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32], output: Tensor
+    ) -> Comparison:
+        at = np.unravel_index(self._spread(result.size, ELEMENTS), result.shape)
+        operands = tuple(np.broadcast_to(array, result.shape)[at].astype(np.float64) for array in arrays)
+
+        def reference(*numbers: F64Array) -> F64Array:
+            return find_op(op.kind).reference(numbers, op.attrs)
+
+        with np.errstate(all="ignore"):
+            return compare_elementwise(reference, operands, result[at].astype(np.float64), number_format(output.dtype))
+
+    def _spread(self, extent: int, most: int) -> Index:
+        """Return at most `most` different places of a range: one at random in each of as many equal parts."""
+        if extent <= most:
+            return np.arange(extent)
+        edges = np.arange(most + 1, dtype=np.int64) * extent // most
+        places: Index = self._random.integers(edges[:-1], edges[1:])
+        return places
+
+
+def _summary(name: str, n_elements: int, comparisons: list[Comparison]) -> OpCheck:
+    value, reference, tolerance = (
+        np.concatenate([getattr(each, field) for each in comparisons]) for field in ("value", "reference", "tolerance")
+    )
+    kept = np.isfinite(tolerance) & np.isfinite(reference)
+    value, reference, tolerance = value[kept], reference[kept], tolerance[kept]
+    with np.errstate(invalid="ignore"):
+        error = np.abs(value - reference)
+    error[np.isnan(error)] = np.inf
+    if len(error) == 0:
+        return OpCheck(name, n_elements, 0, True, 0.0, 0.0, 0.0)
+    quotient = error / tolerance
+    passed = bool(quotient.max() <= 1.0)
+    at = int(error.argmax() if passed else quotient.argmax())
+    scale = float(np.abs(reference).max())
+    return OpCheck(name, n_elements, len(error), passed, float(error[at]), float(tolerance[at]), scale)
