@@ -92,7 +92,7 @@ def _dense(baseline: Document) -> Text:
 
 def _table(cells: Sequence[Document]) -> RenderableType:
     with_energy = any(cell["energy_j"] is not None for cell in cells)
-    titles = ["mode", "b", "density", "cycles", "speed-up", "comp exch sync", "effective", "useful", "tile"]
+    titles = ["mode", "b", "density", "cycles", "speed-up", "c/e/s %", "effective", "useful", "tile"]
     titles += ["energy"] if with_energy else []
     table = columns("left", *("right" for _ in titles[1:]))
     table.padding = (0, 1, 0, 0)
@@ -125,7 +125,7 @@ def _figures(cell: Document, marks: dict[str, str]) -> list[Text | str]:
 
 def _shares(cell: Document) -> str:
     shares = [100 * (cycles or 0) / cell["cycles"] for cycles in cell["cycles_by_phase"].values()]
-    return " ".join(f"{share:3.0f}%" for share in shares)
+    return "/".join(f"{share:2.0f}" for share in shares)
 
 
 def _tflops(tflops: float | None) -> str:
@@ -141,8 +141,11 @@ def _marks(cells: Sequence[Document]) -> dict[str, str]:
 
 def _footnotes(cells: Sequence[Document]) -> list[RenderableType]:
     lines = [sentence(f"{mark} {reason}") for reason, mark in _marks(cells).items()]
-    units = Text("TFLOP/s: effective as if dense, useful on non-zeros; tile: bytes on the fullest", QUIET)
-    return [*(indented(line) for line in lines), indented(units)]
+    units = [
+        "c/e/s: compute, exchange and sync; effective: TFLOP/s as if dense;",
+        "useful: TFLOP/s on non-zeros; tile: bytes on the fullest",
+    ]
+    return [*(indented(line) for line in lines), *(indented(Text(line, QUIET)) for line in units)]
 
 
 def _plans(cells: Sequence[Document]) -> list[RenderableType]:

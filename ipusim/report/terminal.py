@@ -102,15 +102,15 @@ def _check(result: Result) -> list[RenderableType]:
     if not check["executed"]:
         return [heading("Check"), indented(Text("not executed: only cycles and memory were computed"))]
     verdict = Text("passed", GOOD) if check["passed"] else Text("FAILED", BAD)
-    errors = [f"largest error {format_error(check['max_abs_error'])} absolute"]
-    errors.append(f"{format_error(check['max_rel_error'])} relative")
-    if check.get("tolerance") is not None:
-        errors.append(f"tolerance {format_error(check['tolerance'])}")
     scope = check.get("checked_fraction")
-    reference = "against a float64 reference"
-    if scope is not None and scope < 1:
-        reference += f" on {format_percent(scope)} of the values"
-    return [heading("Check"), indented(verdict + sentence(f" {reference}: {', '.join(errors)}"))]
+    text = ": every operator against its float64 reference"
+    text += f", on {format_percent(scope)} of the values. " if scope is not None and scope < 1 else ". "
+    text += f"Largest error {format_error(check['max_rel_error'])} of the largest value"
+    text += f" ({check['worst_op']})" if check.get("worst_op") else ""
+    if check.get("tolerance") is not None:
+        text += f", tolerance {format_error(check['tolerance'])}"
+    text += f"; {format_error(check['max_abs_error'])} absolute."
+    return [heading("Check"), indented(verdict + sentence(text))]
 
 
 def _insights(result: Result) -> list[RenderableType]:
