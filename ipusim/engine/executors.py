@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
@@ -31,12 +32,15 @@ class Bound:
     segments : int64 array [n + 1] or None
     dtype : str
         Number format of the variable.
+    iteration : int
+        Of the loop that the vertex set stands in.
     """
 
     values: F32Array
     regions: Regions
     segments: IntArray | None
     dtype: str
+    iteration: int = 0
 
     @property
     def half(self) -> bool:
@@ -116,6 +120,7 @@ def _expand(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, _
     settings = vertices.settings
     source, target = values.flat(str(settings["source"])), values.flat(str(settings["target"]))
     wanted = _shape(settings["to"])
+    values.packings.forget(target)
     target.reshape(wanted)[...] = np.broadcast_to(source.reshape(_shape(settings["from"])), wanted)
     done(1.0)
 
@@ -155,6 +160,20 @@ EXECUTORS: dict[str, Executor] = {
 }
 """Executor by codelet."""
 
+ELSEWHERE: dict[str, tuple[str, str]] = {
+    "dynamic_element_wise": ("execute_dynamic", "multiply"),
+    "dynamic_element_wise_transpose": ("execute_dynamic", "multiply"),
+    "dynamic_block": ("execute_dynamic", "multiply"),
+    "sparse_zero": ("execute_dynamic", "zero"),
+    "sparse_bucket_transpose": ("execute_dynamic", "transpose"),
+    "dynamic_control": ("execute_dynamic", "control"),
+    "static_element_wise": ("execute_static", "multiply"),
+    "static_block": ("execute_static", "multiply"),
+    "grouped_reduce": ("execute_static", "reduce"),
+    "static_result": ("execute_static", "store"),
+}
+"""Module of this room and name of the executor, by codelet, of those that are loaded when a program has them."""
+
 
 def executor(codelet: str) -> Executor:
     """Return how the vertices of `codelet` are executed.
@@ -164,6 +183,10 @@ def executor(codelet: str) -> Executor:
     VerifierError
         Nothing executes them.
     """
+    if codelet in ELSEWHERE:
+        module, name = ELSEWHERE[codelet]
+        found: Executor = getattr(import_module(f"ipusim.engine.{module}"), name)
+        return found
     if codelet not in EXECUTORS:
         raise VerifierError(f"no kernel for vertices of {codelet}")
     return EXECUTORS[codelet]

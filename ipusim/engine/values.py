@@ -79,6 +79,8 @@ def packed(variable: Variable, array: F32Array) -> F32Array:
     index = variable.positions()
     if index.size and int(index.max()) >= len(array):
         raise ValueError(f"input {variable.tensor} has {len(array)} values, the program reads number {index.max()}")
+    if index.size and int(index.min()) >= 0:
+        return array.take(index)
     return np.where(index >= 0, array[index], np.float32(0.0)) if len(array) else np.zeros(index.size, np.float32)
 
 

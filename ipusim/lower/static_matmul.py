@@ -33,7 +33,7 @@ def lower_static_matmul(builder: Builder, op: Op, plan: StaticSparsePlan) -> Non
     dense = _dense_operand(builder, plan)
     if plan.problem.blocks.n_blocks == 0:
         result = _result(builder, plan)
-        builder.steps.append(Superstep(f"{op.name}/result", op.name, (_in_place(plan, result, ""),)))
+        builder.steps.append(Superstep(f"{op.name}/result", op.name, (_in_place(plan, result, {}),)))
         return
     _reserve(builder)
     vertices = static_vertices(plan, builder.chip)
@@ -43,7 +43,8 @@ def lower_static_matmul(builder: Builder, op: Op, plan: StaticSparsePlan) -> Non
         f"{op.name}.partials", _partials_shape(plan), plan.problem.partials_format, "partials", None
     )
     exchanges = _operand_exchanges(builder, plan, vertices, dense, values)
-    multiply = _multiply(plan, vertices, values, dense, partials)
+    inner_columns = _inner_columns(builder, plan)
+    multiply = _multiply(plan, vertices, values, dense, partials, inner_columns)
     for label, exchange in exchanges:
         builder.steps.append(Superstep(f"{op.name}/{label}", op.name, exchange=exchange))
     result = _result(builder, plan)
@@ -52,7 +53,7 @@ def lower_static_matmul(builder: Builder, op: Op, plan: StaticSparsePlan) -> Non
     for label, exchange in (("copy", copy), ("partials", together)):
         if exchange:
             builder.steps.append(Superstep(f"{op.name}/{label}", op.name, exchange=exchange))
-    last = _in_place(plan, result, partials.storage)
+    last = _in_place(plan, result, {"source": partials.storage, "inner_columns": inner_columns})
     if together:
         builder.steps.append(Superstep(f"{op.name}/reduce", op.name, (_reduce(plan, partials, result), last), move))
     else:
@@ -72,11 +73,9 @@ def _reserve(builder: Builder) -> None:
     if RESERVED in builder.variables:
         return
     n_tiles = builder.chip.n_tiles
-    per_tile = reserved_bytes(builder.chip)
-    shape = (1, 1, n_tiles * per_tile)
-    builder.variables[RESERVED] = Variable(
-        RESERVED, shape, "uint8", "reserved", RESERVED, 1, even_home(shape, max(1, per_tile))
-    )
+    home = even_home((1, 1, n_tiles), 1)
+    n_bytes = reserved_bytes(builder.chip)
+    builder.variables[RESERVED] = Variable(RESERVED, (1, 1, n_tiles), "byte", "reserved", RESERVED, n_bytes, home)
 
 
 def _dense_operand(builder: Builder, plan: StaticSparsePlan) -> Variable:
@@ -92,6 +91,17 @@ def _dense_operand(builder: Builder, plan: StaticSparsePlan) -> Variable:
     return variable
 
 
+def _inner_columns(builder: Builder, plan: StaticSparsePlan) -> int:
+    """Return how many columns of operand and result stand together: all, unless a batch comes before the rows."""
+    problem, tensors = plan.problem, builder.graph.tensors
+    apart = [
+        tensors[name].shape[-1]
+        for name, merged in ((problem.dense, problem.dense_transposed), (problem.output, problem.output_transposed))
+        if not merged
+    ]
+    return min(apart, default=problem.n)
+
+
 def _packed_values(builder: Builder, plan: StaticSparsePlan, vertices: StaticVertices) -> Variable:
     """Declare the non-zeros in the order of the device: on the tile that multiplies them, or spread over all tiles."""
     problem, size = plan.problem, plan.split.block_size
@@ -102,10 +112,8 @@ def _packed_values(builder: Builder, plan: StaticSparsePlan, vertices: StaticVer
     else:
         home = Home(vertices.tile, whole_boxes(_block_boxes(vertices, size)))
     dtype = builder.graph.tensors[problem.sparse].dtype
-    declared = builder.add_variable(problem.sparse, shape, dtype, "tensor", home)
-    variable = replace(
-        declared, tensor=problem.sparse, index=lambda: problem.weight_index()[plan.partition.order].reshape(-1)
-    )
+    declared = builder.add_variable(f"{problem.sparse}.packed", shape, dtype, "tensor", home)
+    variable = replace(declared, tensor=problem.sparse, index=plan.stored_positions)
     builder.variables[variable.name] = variable
     builder.inputs.setdefault(problem.sparse, variable.name)
     return variable
@@ -187,7 +195,12 @@ def _operand_exchanges(
 
 
 def _multiply(
-    plan: StaticSparsePlan, vertices: StaticVertices, values: Variable, dense: Variable, partials: Variable
+    plan: StaticSparsePlan,
+    vertices: StaticVertices,
+    values: Variable,
+    dense: Variable,
+    partials: Variable,
+    inner_columns: int,
 ) -> VertexSet:
     split = plan.split
     sums = _boxes(vertices.layout, vertices.rows * split.block_size, vertices.cols)
@@ -201,7 +214,12 @@ def _multiply(
             Operand(dense.name, "in", _dense_regions(plan, vertices, dense)),
             Operand(partials.name, "out", whole_boxes(sums)),
         ),
-        settings={"inputs": split.dtype, "partials": split.partials, "block_size": split.block_size},
+        settings={
+            "inputs": split.dtype,
+            "partials": split.partials,
+            "block_size": split.block_size,
+            "inner_columns": inner_columns,
+        },
         payload=plan,
     )
 
@@ -254,10 +272,9 @@ def _reduce(plan: StaticSparsePlan, partials: Variable, result: Variable) -> Ver
     )
 
 
-def _in_place(plan: StaticSparsePlan, result: Variable, source: str) -> VertexSet:
+def _in_place(plan: StaticSparsePlan, result: Variable, settings: dict[str, object]) -> VertexSet:
     assert result.home is not None
     regions = result.home.regions
-    settings = {"source": source} if source else {}
     return VertexSet(
         codelet="static_result",
         label="result",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ipusim.chip.model import Chip
 from ipusim.plan.problem import PlanOptions
 from ipusim.plan.sparse_problem import SparseProblem
@@ -23,6 +26,8 @@ from ipusim.plan.static_partition import RunLayout, StaticPartition, partition_s
 from ipusim.plan.static_reduction import StaticReduction, plan_reduction
 from ipusim.plan.static_search import StaticPlan, plan_static
 from ipusim.plan.static_workers import codelet_of
+
+IntArray = NDArray[np.int64]
 
 TERMS = {
     "gather": GATHER,
@@ -77,6 +82,17 @@ class StaticSparsePlan:
     def layout(self, interval: int) -> RunLayout:
         """Return how the blocks are dealt to the tiles of a column interval."""
         return self.partition.layouts[int(self.partition.layout_of[interval])]
+
+    def stored_positions(self) -> IntArray:
+        """Return where each value, in the order of the device, is in the stored tensor (row-major): int64 [n]."""
+        size, m, k = self.split.block_size, self.problem.m, self.problem.k
+        rows, cols = self.split.row_order[self.partition.rows], self.split.col_order[self.partition.cols]
+        inside = np.arange(size, dtype=np.int64)
+        if self.problem.weight_transposed:
+            first, within = (cols * m + rows) * size, inside[None, :] * m + inside[:, None]
+        else:
+            first, within = (rows * k + cols) * size, inside[:, None] * k + inside[None, :]
+        return (first[:, None] + within.reshape(1, -1)).reshape(-1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""
