@@ -72,6 +72,7 @@ _RESULT = {
         "max_rel_error": 3.1e-4,
         "tolerance": 7.8e-3,
         "checked_fraction": 1.0,
+        "worst_op": "y",
     },
     "infeasible": None,
     "not_modelled": ["host transfers"],
