@@ -123,7 +123,7 @@ def _run(
         if operand.access != "in":
             held.packings.forget(values)
         regions = operand.regions.at(0 if operand.variable in stationary else iteration)
-        bound.append(Bound(values, regions, operand.segments, variable.dtype))
+        bound.append(Bound(values, regions, operand.segments, variable.dtype, iteration))
     executor(vertices.codelet)(vertices, tuple(bound), held, workers, meter.tell)
     meter.advance()
 

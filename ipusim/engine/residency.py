@@ -41,7 +41,8 @@ class Residency:
             for vertices in superstep.compute
             if vertices.codelet == "expand"
         }
-        for variable in program.initial:
+        metadata = (variable for variable in program.variables.values() if variable.kind == "metadata")
+        for variable in (*program.initial, *metadata):
             self._add(variable, self._home_copies(variable))
             self._mark(variable, Intervals(np.array([0]), np.array([_size(variable)])))
 
@@ -253,17 +254,15 @@ def _multicast(transfers: Transfers, variable: Variable, runs: Intervals, piece:
 
 
 def _describe(variable: Variable, copies: Intervals) -> tuple[int, str]:
-    """Return the tile of the first of some copies, and the box of all elements that lie there, as text."""
+    """Return the tile of the first of some copies, and the box around all elements that lie there, as text."""
     stride = _size(variable) + 1
     tile = int(copies.start[0] // stride)
     here = copies.start // stride == tile
     first, last = copies.start[here] % stride, (copies.end[here] - 1) % stride
-    _, rows, cols = variable.shape
     spans = []
-    for low, high in (
-        ((first // cols // rows).min(), (last // cols // rows).max()),
-        ((first // cols % rows).min(), (last // cols % rows).max()),
-        ((first % cols).min(), (last % cols).max()),
-    ):
+    for extent in reversed(variable.shape):
+        across = bool((first // extent != last // extent).any())
+        low, high = (0, extent - 1) if across else (int((first % extent).min()), int((last % extent).max()))
         spans.append(f"{low}:{high + 1}")
-    return tile, f"{variable.name}[{', '.join(spans)}]"
+        first, last = first // extent, last // extent
+    return tile, f"{variable.name}[{', '.join(reversed(spans))}]"

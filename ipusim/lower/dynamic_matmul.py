@@ -246,7 +246,8 @@ def packed_weight(builder: Builder, plan: DynamicSparsePlan, grid: DynamicGrid) 
     unit = np.arange(len(grid.tile), dtype=np.int64)
     shape = (regions, chosen.p_n, chosen.bucket_groups * block * block)
     dtype = builder.graph.tensors[name].dtype
-    declared = builder.add_variable(name, shape, dtype, "tensor", Home(grid.tile, _bucket(shape, unit)))
+    home = Home(grid.tile, _bucket(shape, unit))
+    declared = builder.add_variable(f"{name}.buckets", shape, dtype, "tensor", home)
     values = replace(declared, tensor=name, index=plan.value_index)
     builder.variables[values.name] = values
     builder.inputs.setdefault(name, values.name)

@@ -85,7 +85,7 @@ def _write_words(placement: Placement, words: NDArray[np.uint16]) -> None:
     row = placement.row_index[position] - placement.row_index[placement.piece_start[piece]]
     body = start[piece] + header + nth + ROW_WORDS * row
     col = blocks.cols[chosen] % plan.y_groups
-    words[bucket, body + ROW_WORDS] = col * _dense_unit(plan)
+    words[bucket, body + ROW_WORDS] = col * plan.dense_unit
 
     heads = np.flatnonzero((nth == 0) | (np.diff(row, prepend=-1) != 0))
     lengths = np.diff(np.append(heads, nth.size))
@@ -159,13 +159,6 @@ def write_workers(
             place += WORKER_WORDS
 
 
-def _dense_unit(plan: DynamicPlan) -> int:
-    """Return what one column of the sparse operand advances the offset in the dense one."""
-    if plan.problem.block_size > 1:
-        return plan.problem.block_size
-    return plan.z * plan.problem.data_bytes
-
-
 def decode_buckets(plan: DynamicPlan, buckets: Buckets) -> Blocks:
     """Return the matrix that lies in the buckets.
 
@@ -185,7 +178,7 @@ def decode_buckets(plan: DynamicPlan, buckets: Buckets) -> Blocks:
     block = problem.block_size
     found = np.empty((plan.n_tiles_used * plan.bucket_groups, 4), np.int64)
     header = stored_header_words(block, problem.grad_w, problem.workers)
-    count = compiled(read_words)(buckets.words, header, block, plan.x_groups, plan.y_groups, _dense_unit(plan), found)
+    count = compiled(read_words)(buckets.words, header, block, plan.x_groups, plan.y_groups, plan.dense_unit, found)
     rows, cols, tile, slot = found[:count].T
     shape = (problem.m_groups * block, problem.k_groups * block)
     return canonical_blocks(shape, block, rows, cols, buckets.values[tile, slot])

@@ -99,6 +99,15 @@ class DynamicPlan:
         return ceil_div(self.problem.n, self.z_grain) // self.p_n * self.z_grain
 
     @property
+    def dense_unit(self) -> int:
+        """What a block column of the sparse operand advances the offset of a non-zero in the metadata.
+
+        Blocks count elements of the inner extent; single elements count bytes of a tile's dense operand.
+        """
+        block = self.problem.block_size
+        return block if block > 1 else self.z * self.problem.data_bytes
+
+    @property
     def bucket_bytes(self) -> int:
         """Bytes of a bucket: values and metadata."""
         values = self.bucket_groups * self.problem.block_size**2 * self.problem.data_bytes
