@@ -58,7 +58,9 @@ class Chip(BaseModel):
 
     tile_sram_bytes: Bytes = _constant("SRAM of a tile", "B", ge=1, le=2**40)
     sram_element_bytes: Bytes = _constant("physical memory element; accesses contend per element", "B", ge=1)
-    interleaved_sram_bytes: Bytes = _constant("part of a tile's SRAM in interleaved pairs of elements, at most all of it", "B", ge=0)
+    interleaved_sram_bytes: Bytes = _constant(
+        "SRAM in interleaved pairs of elements, at most all of a tile's", "B", ge=0
+    )
     data_path_bytes: Count = _rate("width of an ordinary load or store, per cycle")
     interleaved_load_bytes: Count = _rate("width of a load from interleaved memory, per cycle")
     copy_bytes_per_cycle: Count = _rate("copy inside a tile")

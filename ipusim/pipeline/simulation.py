@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ipusim.engine.timing import time_program
-from ipusim.pipeline.compiling import ChipLike, Compiled, WorkloadLike, compile_workload
+from ipusim.pipeline.compiling import ChipLike, WorkloadLike, compile_workload
 from ipusim.pipeline.infeasible import explain_infeasible
 from ipusim.pipeline.insight import insights
 from ipusim.pipeline.run import Run
@@ -71,16 +71,13 @@ def simulate(
         return Run(compiled, options, None, dict(NOT_EXECUTED), infeasible, (), {})
     say("timing")
     trace = time_program(compiled.program, compiled.chip)
-    check, outputs = dict(NOT_EXECUTED), {}
+    check: dict[str, Any] = dict(NOT_EXECUTED)
+    outputs: dict[str, Any] = {}
     if execute:
-        check, outputs = _execute(compiled, verify, threads, say)
+        from ipusim.pipeline.executing import execute as execute_compiled
+
+        check, outputs = execute_compiled(compiled, verify, threads, say)
     if explain:
         say("relaxing one resource at a time")
     found = insights(compiled, trace.cycles) if explain else ()
     return Run(compiled, options, trace, check, None, found, outputs)
-
-
-def _execute(
-    compiled: Compiled, verify: bool, threads: int | None, say: Progress
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    raise NotImplementedError
