@@ -16,7 +16,10 @@ from ipusim.files.wording import join_words
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.entries import SparsityEntry, TensorEntry
 from ipusim.frontends.model import Workload, read_workload
+from ipusim.frontends.patterns import non_zeros
 from ipusim.ir.graph import Graph
+from ipusim.ir.tensor import Tensor
+from ipusim.sparse.patterns.spec import PatternError
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,29 @@ class Base:
         return all(_brings_density(self.workload.tensors[name]) for name in self.weights)
 
     def own_density(self) -> float:
-        """Return the share of the elements that the patterns of the weights keep."""
+        """Return the share of the single elements that the patterns of the weights keep.
+
+        Raises
+        ------
+        BadInputError
+            A file of a pattern cannot be read.
+        """
         kept = total = 0.0
         for name in self.weights:
             tensor = self.graph.tensors[name]
             total += tensor.n_elements
-            kept += tensor.n_elements * (tensor.sparsity.density if tensor.sparsity else 1.0)
+            kept += self._kept(tensor)
         return kept / total
+
+    def _kept(self, tensor: Tensor) -> float:
+        assert tensor.sparsity is not None
+        if tensor.sparsity.pattern != "file":
+            return tensor.n_elements * tensor.sparsity.density
+        try:
+            return non_zeros(replace(tensor, sparsity=replace(tensor.sparsity, block_size=1)), self.workload.seed)
+        except PatternError as error:
+            where = ("tensors", tensor.name, "sparsity", "pattern", "file")
+            raise BadInputError([self.workload.document.problem(where, str(error))]) from None
 
 
 def load_base(workload: Workload, patterns: Sequence[str]) -> Base:

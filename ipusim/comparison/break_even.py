@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -39,6 +39,8 @@ class BreakEven:
         The cell next to it at which sparse wins: of ``always`` the densest.
     loser : Cell or None
         The cell next to it at which dense wins: of ``never`` the sparsest.
+    n_compared : int
+        Number of densities with a speed-up.
     missing : tuple of float
         Densities that could not be compared.
     reason : str
@@ -52,6 +54,7 @@ class BreakEven:
     density: float | None = None
     winner: Cell | None = None
     loser: Cell | None = None
+    n_compared: int = 0
     missing: tuple[float, ...] = ()
     reason: str = ""
 
@@ -61,14 +64,23 @@ class BreakEven:
         subject = f"at block size {self.block_size}, {self.mode}"
         if self.outcome == UNKNOWN:
             return f"{subject} cannot be compared: {self.reason}"
-        text = f"{subject} {_VERBS[self.outcome]}"
-        if self.density is not None:
-            text += f" {density_text(self.density)}"
-        cells = [_shown(cell) for cell in (self.winner, self.loser) if cell]
-        text += f" ({'; '.join(cells)})"
+        cells = "; ".join(_shown(cell) for cell in (self.winner, self.loser) if cell)
+        text = f"{subject} {self._verdict} ({cells})"
         if self.missing:
             text += f"; no figures at {', '.join(density_text(density) for density in self.missing)}"
         return text
+
+    @property
+    def _verdict(self) -> str:
+        if self.outcome == ALWAYS:
+            return "wins at every density compared" if self.n_compared > 1 else "wins"
+        if self.outcome == NEVER:
+            return "wins at no density compared" if self.n_compared > 1 else "does not win"
+        if self.outcome == BELOW and self.density is not None:
+            return f"wins below density {density_text(self.density)}"
+        if self.density is not None:
+            return f"wins at some densities only, the last time below {density_text(self.density)}"
+        return "wins at high densities only"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the break-even as JSON-ready values."""
@@ -86,39 +98,37 @@ class BreakEven:
         }
 
 
-_VERBS = {
-    BELOW: "wins below density",
-    ALWAYS: "wins at every density compared",
-    NEVER: "wins at no density compared",
-    UNEVEN: "wins at some densities only, the last time below",
-}
-
-
 def find_break_even(cells: Sequence[Cell]) -> BreakEven:
     """Return the break-even density of cells that differ in nothing but the density.
 
     The speed-up is interpolated between neighbouring cells as a power of the density (a line between logarithms).
     """
-    first = cells[0].point
-    key = (first.condition, first.mode, first.block_size)
     ordered = sorted(cells, key=lambda cell: cell.point.density)
     known = [(cell, cell.speedup) for cell in ordered if cell.speedup is not None]
-    missing = tuple(cell.point.density for cell in ordered if cell.speedup is None)
+    point = cells[0].point
+    found = BreakEven(
+        point.condition,
+        point.mode,
+        point.block_size,
+        UNKNOWN,
+        n_compared=len(known),
+        missing=tuple(cell.point.density for cell in ordered if cell.speedup is None),
+    )
     if not known:
-        return BreakEven(*key, UNKNOWN, missing=missing, reason=_why_unknown(ordered))
+        return replace(found, reason=_why_unknown(ordered))
     if all(speedup > 1 for _, speedup in known):
-        return BreakEven(*key, ALWAYS, winner=known[-1][0], missing=missing)
+        return replace(found, outcome=ALWAYS, winner=known[-1][0])
     if all(speedup <= 1 for _, speedup in known):
-        return BreakEven(*key, NEVER, loser=known[0][0], missing=missing)
+        return replace(found, outcome=NEVER, loser=known[0][0])
     changes = [pair for pair in pairwise(known) if (pair[0][1] > 1) != (pair[1][1] > 1)]
     falling = [pair for pair in changes if pair[0][1] > 1]
     if not falling:
         (loser, _), (winner, _) = changes[0]
-        return BreakEven(*key, UNEVEN, winner=winner, loser=loser, missing=missing)
+        return replace(found, outcome=UNEVEN, winner=winner, loser=loser)
     (winner, above), (loser, under) = falling[-1]
     density = _crossing(winner.point.density, above, loser.point.density, under)
     outcome = BELOW if len(changes) == 1 else UNEVEN
-    return BreakEven(*key, outcome, density, winner, loser, missing)
+    return replace(found, outcome=outcome, density=density, winner=winner, loser=loser)
 
 
 def break_evens(cells: Iterable[Cell]) -> tuple[BreakEven, ...]:

@@ -12,6 +12,7 @@ from ipusim.errors import BadInputError, IpusimError
 from ipusim.files.wording import shorten
 from ipusim.report.numbers import format_bytes
 from ipusim.report.plans import plan_line
+from ipusim.sparse.patterns.spec import PatternError
 
 OK = "ok"
 INFEASIBLE = "infeasible"
@@ -105,6 +106,8 @@ def outcome_of(simulate: Callable[[], Result]) -> Outcome:
         return _figures(simulate())
     except BadInputError as error:
         return Outcome(BAD_INPUT, _one_line("; ".join(str(problem) for problem in error.problems)))
+    except PatternError as error:
+        return Outcome(BAD_INPUT, _one_line(str(error)))
     except IpusimError as error:
         return Outcome(FAILED, _one_line(str(error)))
     except MemoryError:

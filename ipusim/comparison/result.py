@@ -71,7 +71,7 @@ class Comparison:
         many = len(self.baselines) > 1
         lines = []
         for even in self.break_even():
-            text = f"{even.condition.text}: {even.sentence}." if many else f"{even.sentence}."
+            text = f"with {even.condition.text}, {even.sentence}." if many else f"{even.sentence}."
             lines.append(text[0].upper() + text[1:])
         return lines
 

@@ -61,7 +61,7 @@ def build_space(base: Base, options: Options) -> Space:
     block_sizes, notes = _block_sizes(base, options, workloads, problems)
     if problems:
         raise BadInputError(problems)
-    densities = (base.own_density(),) if own_density else options.densities or DENSITIES[::-1]
+    densities = (base.own_density(),) if own_density else options.densities or DENSITIES
     sparse = product(workloads, options.modes, block_sizes, sorted(densities, reverse=True))
     dense = [Point(condition, DENSE) for condition in workloads]
     return Space(workloads, (*dense, *(Point(*each) for each in sparse)), own_density, notes)
