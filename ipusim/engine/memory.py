@@ -190,7 +190,8 @@ def _partials(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
                     default=index,
                 )
                 n_bytes = operand.regions.n_elements * variable.element_bytes
-                yield Allocation(variable.name, "partials", index, last, _sum(program.n_tiles, vertices.tile, n_bytes))
+                tile = vertices.tile if operand.segments is None else vertices.tile.repeat(np.diff(operand.segments))
+                yield Allocation(variable.name, "partials", index, last, _sum(program.n_tiles, tile, n_bytes))
 
 
 def _exchange_code(program: Program, steps: list[Superstep], chip: Chip) -> Allocation:
