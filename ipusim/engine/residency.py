@@ -172,13 +172,25 @@ class Residency:
     def _exchange(self, superstep: Superstep, iteration: int | None) -> None:
         delivered: list[tuple[Variable, Intervals]] = []
         for transfers in superstep.exchange:
-            variable = self._program.variables[transfers.variable]
+            variable = self._described_in(transfers)
             for regions in _rounds(transfers.regions, iteration):
                 runs, piece = flat_runs(regions, variable.shape)
                 self._check_source(superstep, transfers, variable, runs, piece)
                 delivered.append((variable, _multicast(transfers, variable, runs, piece)))
         for variable, copies in delivered:
             self._add(variable, copies)
+
+    def _described_in(self, transfers: Transfers) -> Variable:
+        """Return the variable whose coordinates the pieces have.
+
+        A rearrangement is named after the variable that it moves from, but its pieces are those of the home that it
+        moves to, which may be another view of the same storage.
+        """
+        variable = self._program.variables[transfers.variable]
+        for other in self._program.variables.values():
+            if other.storage == variable.storage and other.home and other.home.regions is transfers.regions:
+                return other
+        return variable
 
     def _check_source(
         self, superstep: Superstep, transfers: Transfers, variable: Variable, runs: Intervals, piece: IntArray
