@@ -49,11 +49,30 @@ class Summation:
     group : int
         Products between two roundings of a sum to the format of partials.
     partials : Format
+    most_products, most_roundings, most_sources : int or None
+        Of a sparse product, where most products are with zero and round nothing: the most products and roundings that
+        count in an interval, and the most partial sums of an element.
     """
 
     bounds: tuple[int, ...]
     group: int
     partials: Format
+    most_products: int | None = None
+    most_roundings: int | None = None
+    most_sources: int | None = None
+
+    def products(self, interval: int) -> int:
+        """Return the most products of an element in an interval of so much depth."""
+        return interval if self.most_products is None else min(interval, self.most_products)
+
+    def roundings(self, interval: int) -> int:
+        """Return the most roundings of its sums there."""
+        return -(-interval // self.group) if self.most_roundings is None else self.most_roundings
+
+    @property
+    def additions(self) -> int:
+        """Roundings while partial sums are added up."""
+        return 2 * len(self.bounds) + 2 if self.most_sources is None else 2 * self.most_sources + 2
 
 
 def compare_product(
@@ -89,17 +108,18 @@ def compare_product(
             np.maximum(high, total, out=high)
             np.maximum(within, _lengths(a, 1)[:, None] * _lengths(b, 0)[None, :], out=within)
         sums = high - low + within
-        roundings = (end - start) * _SINGLE.unit_roundoff
+        roundings = summation.products(end - start) * _SINGLE.unit_roundoff
         if rounds:
-            roundings += -(-(end - start) // summation.group) * partials.unit_roundoff
-            error += -(-(end - start) // summation.group) * partials.smallest_subnormal / 2
+            times = summation.roundings(end - start)
+            roundings += times * partials.unit_roundoff
+            error += times * partials.smallest_subnormal / 2
         error += roundings * sums
         growth = max(growth, roundings)
         np.minimum(lowest, low - within, out=lowest)
         np.maximum(highest, high + within, out=highest)
         np.maximum(largest, sums, out=largest)
     np.maximum(largest, highest - lowest, out=largest)
-    additions = 2 * len(summation.bounds) + 2
+    additions = summation.additions
     unit = partials.unit_roundoff + _SINGLE.unit_roundoff
     error += additions * (unit * (highest - lowest) + partials.smallest_subnormal / 2)
     growth += additions * unit

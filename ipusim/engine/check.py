@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.engine.bounds import Comparison, F64Array, Summation, compare_elementwise, compare_product
-from ipusim.engine.values import Values
+from ipusim.engine.values import Values, unpacked
 from ipusim.formats import number_format
 from ipusim.ir.graph import Graph
-from ipusim.ir.program import Program, VertexSet
+from ipusim.ir.program import Program, Variable, VertexSet
 from ipusim.ir.tensor import Op, Tensor
 from ipusim.ops.registry import find_op
+from ipusim.plan.sparse_problem import SparseSums
 
 PRODUCTS = 1 << 27
 """Most multiply-adds of a matrix product that are repeated in float64."""
@@ -84,24 +85,44 @@ class OpChecker:
         self._graph = graph
         self._ops = {op.name: op for op in graph.ops}
         self._products: dict[str, list[VertexSet]] = {}
+        self._sums: dict[str, SparseSums] = {}
+        self._packed: dict[tuple[str, str], Variable] = {}
         for superstep, _ in program.supersteps():
             found = self._products.setdefault(superstep.op, [])
             found.extend(vertices for vertices in superstep.compute if "in_channels" in vertices.settings)
+            for vertices in superstep.compute:
+                self._note_sparse(program, superstep.op, vertices)
         self._random = np.random.Generator(np.random.PCG64(seed))
         self.checks: list[OpCheck] = []
+
+    def _note_sparse(self, program: Program, op: str, vertices: VertexSet) -> None:
+        """Note which packed variables the vertices of an op read, and how their plan forms sums."""
+        for operand in vertices.operands:
+            variable = program.variables[operand.variable]
+            if variable.tensor:
+                self._packed[op, variable.tensor] = variable
+        if op not in self._sums and hasattr(vertices.payload, "sums"):
+            self._sums[op] = vertices.payload.sums()
 
     def after_op(self, name: str, values: Values) -> None:
         """Compare the result of the op called `name`."""
         op = self._ops[name]
         inputs = tuple(self._graph.tensors[tensor] for tensor in op.inputs)
         output = self._graph.tensors[op.outputs[0]]
-        arrays = tuple(values.flat(tensor.name).reshape(tensor.shape) for tensor in inputs)
+        arrays = tuple(self._array(name, tensor, values) for tensor in inputs)
         result = values.flat(output.name).reshape(output.shape)
         if op.kind == "matmul":
             comparisons = self._compare_matmul(op, arrays, result, output)
         else:
             comparisons = [self._compare_elementwise(op, arrays, result, output)]
         self.checks.append(_summary(name, output.n_elements, comparisons))
+
+    def _array(self, op: str, tensor: Tensor, values: Values) -> NDArray[np.float32]:
+        """Return the values of an operand in the shape of the graph, zeros off a sparsity pattern."""
+        variable = self._packed.get((op, tensor.name))
+        if variable is None:
+            return values.flat(tensor.name).reshape(tensor.shape)
+        return unpacked(variable, values.flat(variable.storage), tensor.n_elements).reshape(tensor.shape)
 
     def result(self) -> dict[str, Any]:
         """Return the check as a part of the result document.
@@ -135,6 +156,9 @@ class OpChecker:
         groups, rows, cols = result.shape
         depth = left.shape[2]
         summation = self._summation(op, depth)
+        if op.name in self._sums:
+            order = self._sums[op.name].order
+            left, right = left[:, :, order], right[:, order]
         chosen = self._spread(groups, _MOST_GROUPS)
         budget = max(1, PRODUCTS // (len(chosen) * max(1, depth)))
         n_rows = max(int(budget**0.5), budget // max(1, cols))
@@ -151,6 +175,11 @@ class OpChecker:
 
     def _summation(self, op: Op, depth: int) -> Summation:
         """Return how the vertices of a matmul cut its depth, and how often they round their sums."""
+        sums = self._sums.get(op.name)
+        partials = number_format(str(op.attrs["partials"]))
+        if sums is not None:
+            most = (sums.most_products, sums.most_roundings, sums.most_sources)
+            return Summation(sums.bounds, 1, partials, *most)
         starts, groups = {0}, {depth or 1}
         for vertices in self._products.get(op.name, []):
             side = 2 if vertices.settings.get("transpose_left") else 4
@@ -158,7 +187,7 @@ class OpChecker:
                 starts.update(np.unique(regions.box[:, side]).tolist())
             groups.add(int(str(vertices.settings["in_channels"])))
         bounds = (*sorted(start for start in starts if start < depth), depth)
-        return Summation(bounds, min(groups), number_format(str(op.attrs["partials"])))
+        return Summation(bounds, min(groups), partials)
 
     def _compare_elementwise(
         self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32], output: Tensor

@@ -75,6 +75,30 @@ class SparseProblem:
         return cols * self.m + rows if self.weight_transposed else rows * self.k + cols
 
 
+@dataclass(frozen=True, slots=True)
+class SparseSums:
+    """How a program forms the sums of a sparse matmul; what an error bound needs to know.
+
+    Attributes
+    ----------
+    order : int64 array [k]
+        The depth in the order in which its products are added up.
+    bounds : tuple of int
+        Edges of the intervals of `order` that are summed apart, 0 and k included.
+    most_products, most_roundings : int
+        Most products of an element of the result in such an interval, and most roundings of its sums to the format of
+        partials.
+    most_sources : int
+        Most partial sums of an element.
+    """
+
+    order: IntArray
+    bounds: tuple[int, ...]
+    most_products: int
+    most_roundings: int
+    most_sources: int
+
+
 def is_sparse_matmul(graph: Graph, op: Op) -> bool:
     """Return whether an op is a matrix product with a sparse operand."""
     return op.kind == "matmul" and any(graph.tensors[name].sparsity is not None for name in op.inputs)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ipusim.chip.model import Chip
 from ipusim.plan.problem import PlanOptions
-from ipusim.plan.sparse_problem import SparseProblem
+from ipusim.plan.sparse_problem import SparseProblem, SparseSums
 from ipusim.plan.static_estimate import (
     COMPUTE,
     CYCLES,
@@ -93,6 +93,23 @@ class StaticSparsePlan:
         else:
             first, within = (rows * k + cols) * size, inside[:, None] * k + inside[None, :]
         return (first[:, None] + within.reshape(1, -1)).reshape(-1)
+
+    def sums(self) -> SparseSums:
+        """Return how the products are added up: band by band, column by column; blocks are rounded one by one."""
+        size, n_rows = self.split.block_size, self.split.row_order.size
+        n_bands = len(self.partition.band_edges) - 1
+        order = self.split.col_order[:, None] * size + np.arange(size, dtype=np.int64)
+        bounds = {0, self.problem.k, *(int(edge) * size for edge in self.partition.band_edges)}
+        blocks = runs = sources = 0
+        for layout in self.partition.layouts:
+            rows_of_run = np.diff(layout.rows_indptr)
+            place = np.repeat(layout.band, rows_of_run) * n_rows + layout.rows
+            in_band = np.bincount(place, weights=layout.row_blocks, minlength=n_bands * n_rows)
+            blocks = max(blocks, int(in_band.max(initial=0)))
+            runs = max(runs, int(np.bincount(place).max(initial=0)))
+            sources = max(sources, int(np.bincount(layout.rows).max(initial=0)))
+        roundings = runs if size == 1 else blocks
+        return SparseSums(order.reshape(-1), tuple(sorted(bounds)), blocks * size, roundings, sources)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""
