@@ -16,7 +16,7 @@ Plan = Mapping[str, Any]
 _CUTS = ("partition", "serial")
 _ELSEWHERE = (
     *("strategy", "vertex", "tiles_used", "estimated_cycles", "estimated_terms"),
-    *("temporary_bytes", "memory_bound_bytes", "relaxed", "runners_up"),
+    *("temporary_bytes", "memory_bound_bytes", "relaxed", "runners_up", "pattern_update"),
 )
 
 
