@@ -7,7 +7,7 @@ import numpy as np
 from ipusim.codelets.registry import codelet
 from ipusim.errors import VerifierError
 from ipusim.ir.program import Home, Program, Superstep, Transfers, VertexSet
-from ipusim.ir.regions import Regions, volume
+from ipusim.ir.regions import IntArray, Regions, volume
 
 
 def verify_program(program: Program) -> None:
@@ -88,20 +88,32 @@ def _check_home(program: Program, name: str, home: Home) -> None:
     """Check that a home covers its variable exactly once, by counting and by extent.
 
     The pieces of all iterations, cut to the variable's edge, have to add up to its elements. (That no two of them
-    overlap is shown element by element in the residency check.)
+    overlap, and that runs of boxes that stand past the edge fit together, is shown element by element in the residency
+    check.)
     """
     _check_tiles(program, f"home of {name}", home.tile)
-    shape = np.asarray(program.variables[name].shape, dtype=np.int64)
-    covered = 0
-    for regions in home.regions.iterations():
-        inside = np.minimum(regions.box[:, 1::2], shape) - np.minimum(regions.box[:, ::2], shape)
-        whole = (regions.begin == 0) & (regions.end == volume(regions.box))
-        padded = (regions.box[:, 1::2] > shape).any(axis=1)
-        full = inside[:, 0] * inside[:, 1] * inside[:, 2]
-        part = regions.end - regions.begin
-        if bool((padded & ~whole).any()):
-            return
-        covered += int(np.where(padded, full, part).sum())
-    elements = int(shape.prod())
+    regions, shape = home.regions, program.variables[name].shape
+    stepping = sum(distance != 0 for distance in regions.step)
+    if stepping > 1:
+        raise VerifierError(f"home of {name} steps along {stepping} axes")
+    last = regions.box[:, 1::2] + (regions.count - 1) * np.asarray(regions.step, dtype=np.int64)
+    padded = (last > np.asarray(shape)).any(axis=1)
+    whole = (regions.begin == 0) & (regions.end == volume(regions.box))
+    if bool((padded & ~whole).any()):
+        return
+    inside = np.full(len(regions), 1 if stepping else regions.count, dtype=np.int64)
+    for axis, extent in enumerate(shape):
+        inside *= _length_inside(regions, axis, extent)
+    covered = int(np.where(padded, inside, regions.count * regions.n_elements).sum())
+    elements = shape[0] * shape[1] * shape[2]
     if covered != elements:
         raise VerifierError(f"home of {name} covers {covered} of {elements} elements")
+
+
+def _length_inside(regions: Regions, axis: int, extent: int) -> IntArray:
+    """Return the length of each box before the variable's edge, over all iterations if they step along this axis."""
+    bounds, inverse = np.unique(regions.box[:, 2 * axis : 2 * axis + 2], axis=0, return_inverse=True)
+    offset = regions.step[axis] * np.arange(regions.count if regions.step[axis] else 1)
+    low, high = (np.minimum(bounds[:, side : side + 1] + offset, extent) for side in (0, 1))
+    length: IntArray = (high - low).sum(axis=1)[inverse.reshape(-1)]
+    return length

@@ -80,6 +80,10 @@ BROKEN = {
     "home of w covers 124 of 128 elements": _with_home(
         "w", Home(W_HOME.tile, Regions(W_HOME.regions.box, W_HOME.regions.begin + 1, W_HOME.regions.end))
     ),
+    "home of w steps along 2 axes": _with_home(
+        "w", Home(W_HOME.tile, replace(W_HOME.regions, step=(0, 4, 8), count=2))
+    ),
+    "home of w covers 256 of 128 elements": _with_home("w", Home(W_HOME.tile, replace(W_HOME.regions, count=2))),
 }  # fmt: skip
 
 
