@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 # Nothing that a test computes comes from the user's own cache, or goes there.
 os.environ.setdefault("IPUSIM_CACHE_DIR", str(Path(__file__).parents[1] / ".cache"))
 
-# The first example of a test may have to compile; examples are the same in every run, so that a failure is the change's.
+# The first example of a test may have to compile. Examples are the same in every run: a failure is the change's.
 hypothesis_settings.register_profile(
     "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
