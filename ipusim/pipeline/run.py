@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 from ipusim.engine.trace import Trace
@@ -230,10 +230,6 @@ class Run:
 
 def versions() -> dict[str, str]:
     """Return the versions that the result depends on."""
-    found = {}
-    for package in ("ipusim", "numpy", "numba"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+    from ipusim import __version__
+
+    return {"ipusim": __version__, "numpy": version("numpy"), "numba": version("numba")}
