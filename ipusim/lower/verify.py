@@ -101,10 +101,13 @@ def _check_home(program: Program, name: str, home: Home) -> None:
     whole = (regions.begin == 0) & (regions.end == volume(regions.box))
     if bool((padded & ~whole).any()):
         return
-    inside = np.full(len(regions), 1 if stepping else regions.count, dtype=np.int64)
-    for axis, extent in enumerate(shape):
-        inside *= _length_inside(regions, axis, extent)
-    covered = int(np.where(padded, inside, regions.count * regions.n_elements).sum())
+    inside = regions.count * regions.n_elements
+    if bool(padded.any()):
+        clipped = np.full(len(regions), 1 if stepping else regions.count, dtype=np.int64)
+        for axis, extent in enumerate(shape):
+            clipped *= _length_inside(regions, axis, extent)
+        inside = np.where(padded, clipped, inside)
+    covered = int(inside.sum())
     elements = shape[0] * shape[1] * shape[2]
     if covered != elements:
         raise VerifierError(f"home of {name} covers {covered} of {elements} elements")
@@ -112,8 +115,11 @@ def _check_home(program: Program, name: str, home: Home) -> None:
 
 def _length_inside(regions: Regions, axis: int, extent: int) -> IntArray:
     """Return the length of each box before the variable's edge, over all iterations if they step along this axis."""
-    bounds, inverse = np.unique(regions.box[:, 2 * axis : 2 * axis + 2], axis=0, return_inverse=True)
-    offset = regions.step[axis] * np.arange(regions.count if regions.step[axis] else 1)
-    low, high = (np.minimum(bounds[:, side : side + 1] + offset, extent) for side in (0, 1))
-    length: IntArray = (high - low).sum(axis=1)[inverse.reshape(-1)]
+    low, high = regions.box[:, 2 * axis], regions.box[:, 2 * axis + 1]
+    if not regions.step[axis]:
+        return np.minimum(high, extent) - np.minimum(low, extent)
+    _, first, inverse = np.unique(low * (high.max() + 1) + high, return_index=True, return_inverse=True)
+    offset = regions.step[axis] * np.arange(regions.count)
+    begin, end = (np.minimum(bound[first, None] + offset, extent) for bound in (low, high))
+    length: IntArray = (end - begin).sum(axis=1)[inverse]
     return length

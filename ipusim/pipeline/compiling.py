@@ -11,7 +11,7 @@ from ipusim.chip.fields import constant_fields
 from ipusim.chip.load import load_chip
 from ipusim.chip.model import Chip
 from ipusim.engine.memory import MemoryMap, map_memory
-from ipusim.errors import BadInputError
+from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import Workload, load_workload
 from ipusim.ir.graph import Graph
@@ -94,8 +94,27 @@ def load_inputs(
 ) -> tuple[Workload, Chip]:
     """Return workload and chip with the overrides applied; see :func:`compile_workload`."""
     of_chip, of_workload = split_settings(settings)
-    loaded = load_workload(workload, of_workload)
+    try:
+        loaded = load_workload(workload, of_workload)
+    except BadInputError as error:
+        further = _chip_problems(workload, chip, of_chip, chip_fields)
+        raise BadInputError([*error.problems, *further]) from None
     return loaded, load_chip(_chip_source(loaded, chip), of_chip, **chip_fields)
+
+
+def _chip_problems(
+    workload: WorkloadLike, chip: ChipLike | None, settings: Sequence[str], chip_fields: Mapping[str, object]
+) -> tuple[Problem, ...]:
+    """Return what is wrong with the chip of a workload that could not be loaded, as far as the chip is known."""
+    try:
+        source = chip if chip is not None else _chip_source(load_workload(workload), None)
+    except BadInputError:
+        return ()
+    try:
+        load_chip(source, settings, **chip_fields)
+    except BadInputError as error:
+        return tuple(error.problems)
+    return ()
 
 
 def compile_graph(

@@ -80,6 +80,8 @@ def levers(compiled: Compiled) -> list[str]:
 
 
 def _smaller_temporaries(compiled: Compiled) -> list[str]:
+    if not compiled.all_plans:
+        return []
     now = compiled.workload.compile.available_memory_proportion
     for proportion in (0.5, 0.4, 0.3, 0.2, 0.1, 0.05):
         if proportion >= now:
