@@ -87,6 +87,7 @@ class OpChecker:
         self._products: dict[str, list[VertexSet]] = {}
         self._sums: dict[str, SparseSums] = {}
         self._packed: dict[tuple[str, str], Variable] = {}
+        self._storages = {variable.storage for variable in program.variables.values()}
         for superstep, _ in program.supersteps():
             found = self._products.setdefault(superstep.op, [])
             found.extend(vertices for vertices in superstep.compute if "in_channels" in vertices.settings)
@@ -118,8 +119,13 @@ class OpChecker:
         self.checks.append(_summary(name, output.n_elements, comparisons))
 
     def _array(self, op: str, tensor: Tensor, values: Values) -> NDArray[np.float32]:
-        """Return the values of an operand in the shape of the graph, zeros off a sparsity pattern."""
+        """Return the values of an operand in the shape of the graph, zeros off a sparsity pattern.
+
+        A pattern without a non-zero has no storage.
+        """
         variable = self._packed.get((op, tensor.name))
+        if variable is None and tensor.name not in self._storages:
+            return np.zeros(tensor.shape, dtype=np.float32)
         if variable is None:
             return values.flat(tensor.name).reshape(tensor.shape)
         return unpacked(variable, values.flat(variable.storage), tensor.n_elements).reshape(tensor.shape)

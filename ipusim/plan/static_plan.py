@@ -164,12 +164,13 @@ def plan_static_sparse(problem: SparseProblem, chip: Chip, options: PlanOptions)
         proportion = proportion * 2 if proportion < 1 else UNBOUNDED_PROPORTION
     if split is None:
         return None
+    bound = int(proportion * chip.tile_sram_bytes)
+    return static_plan(problem, split, chip, bound, proportion > options.available_memory_proportion)
+
+
+def static_plan(
+    problem: SparseProblem, split: StaticPlan, chip: Chip, memory_bound_bytes: int, relaxed: bool = False
+) -> StaticSparsePlan:
+    """Return the plan of a given split: the pattern dealt to the tiles, and where its partial sums are added up."""
     partition = partition_static(problem.blocks, split, chip)
-    return StaticSparsePlan(
-        problem,
-        split,
-        partition,
-        plan_reduction(partition, chip),
-        int(proportion * chip.tile_sram_bytes),
-        proportion > options.available_memory_proportion,
-    )
+    return StaticSparsePlan(problem, split, partition, plan_reduction(partition, chip), memory_bound_bytes, relaxed)
