@@ -23,6 +23,8 @@ def build_sparsity(draft: Draft, name: str, shape: tuple[int, ...], entry: Spars
         draft.report(where, f"a sparse tensor has two dimensions, but {name} is {list(shape)}")
         return _sparsity(entry, 1.0)
     _check_block_size(draft, where, shape, entry.block_size)
+    if entry.mode == "static" and "oversize" in entry.model_fields_set:
+        draft.report((*where, "oversize"), "is for dynamic mode; a static pattern has no buckets")
     if entry.pattern.n_m is not None:
         return _n_of_m(draft, where, shape, entry, entry.pattern.n_m)
     if entry.pattern.file is not None:
@@ -83,4 +85,12 @@ def _from_file(draft: Draft, where: Where, shape: tuple[int, ...], entry: Sparsi
 
 
 def _sparsity(entry: SparsityEntry, density: float, options: dict[str, object] | None = None) -> Sparsity:
-    return Sparsity(density, entry.block_size, entry.mode, entry.pattern.kind, options or {})
+    return Sparsity(
+        density,
+        entry.block_size,
+        entry.mode,
+        entry.pattern.kind,
+        options or {},
+        entry.oversize,
+        declared=entry.density is not None or entry.pattern.file is None,
+    )

@@ -24,6 +24,9 @@ from ipusim.ops.spec import FORMATS
 MAX_EXTENT = 2**31
 """Largest extent of a dimension."""
 
+MAX_OVERSIZE = 1e4
+"""Largest allowance of the buckets: one of them could hold what ten thousand share evenly."""
+
 _NICKNAMES = {
     "half": "float16",
     "fp16": "float16",
@@ -234,6 +237,10 @@ class SparsityEntry(Entry):
     )
     pattern: PatternEntry = Field(
         default_factory=lambda: PatternEntry(random=ImbalanceOptions()), description="Which blocks are kept"
+    )
+    oversize: Annotated[Number, Field(ge=0, le=MAX_OVERSIZE)] = Field(
+        default=0.3,
+        description="Dynamic mode: room in the buckets beyond an even spread of the non-zeros; 0.3 is 30 % more",
     )
 
 

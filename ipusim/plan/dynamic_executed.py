@@ -117,7 +117,12 @@ def executed_pass(
     if p_y > 1:
         reduce_exchange = receive_cycles(outputs * problem.partial_bytes * (p_y - 1), rate)
         memory = (chip.tile_sram_bytes, chip.sram_element_bytes)
-        reduce = vertex_cycles(outputs, p_y, float_out, float_partials, False, *memory, workers)
+        rows = problem.k_groups if transposed else problem.m_groups
+        last_rows = rows - (p_x - 1) * x_groups
+        reduce = max(
+            vertex_cycles(share, p_y, float_out, float_partials, False, *memory, workers)
+            for share in share_sizes(partials, p_y) | share_sizes(last_rows * block * plan.z, p_y)
+        )
     elif float_out != float_partials:
         reduce = planner_cast_cycles(outputs, 8 // problem.partial_bytes, 8 // problem.data_bytes, workers)
 
@@ -137,6 +142,12 @@ def executed_pass(
         compute_sets=n_sets * overheads.compute_set_cycles,
         control=overheads.control_cycles,
     )
+
+
+def share_sizes(elements: int, parts: int) -> set[int]:
+    """Return the sizes of the runs in which tiles add up partial sums; the shorter ones may take longer vertices."""
+    share = ceil_div(elements, parts)
+    return {share, elements - (ceil_div(elements, share) - 1) * share}
 
 
 def steps_cycles(steps: list[int], bucket_bytes: int, exchange_rate: int, overheads: DynamicOverheads) -> int:

@@ -98,6 +98,7 @@ def test_files_are_relative_to_the_workload(tmp_path: Path) -> None:
     [
         ({"density": "1/16", "block_size": 16}, Sparsity(1 / 16, 16)),
         ({"density": 0.5, "mode": "dynamic", "pattern": "banded"}, Sparsity(0.5, 1, "dynamic", "banded")),
+        ({"density": 0.5, "mode": "dynamic", "oversize": 1}, Sparsity(0.5, 1, "dynamic", oversize=1.0)),
         ({"density": 1, "pattern": "block_diagonal"}, Sparsity(1.0, pattern="block_diagonal")),
         ({"density": "1/3", "pattern": "block_diagonal"}, Sparsity(1 / 3, pattern="block_diagonal")),
         ({"pattern": {"n_m": {"n": 2, "m": 4}}}, Sparsity(0.5, pattern="n_m", options={"n": 2, "m": 4})),
@@ -122,7 +123,21 @@ def test_density_of_a_pattern_file(tmp_path: Path) -> None:
     scipy.sparse.save_npz(path, scipy.sparse.eye_array(8, format="csr"))
     sparsity = {"pattern": {"file": str(path)}}
     graph = graph_of({"w": matrix(8, 8, sparsity=sparsity), "x": matrix(8, 2)}, op("matmul", "w x", "y"))
-    assert graph.tensors["w"].sparsity == Sparsity(1 / 8, pattern="file", options={"file": str(path)})
+    assert graph.tensors["w"].sparsity == Sparsity(1 / 8, pattern="file", options={"file": str(path)}, declared=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"density": 0.5, "oversize": 0.5}, "oversize: is for dynamic mode"),
+        ({"density": 0.5, "mode": "dynamic", "oversize": -0.1}, "oversize"),
+        ({"density": 0.5, "mode": "dynamic", "oversize": 1e9}, "oversize"),
+        ({"density": 0.5, "mode": "dynamic", "oversize": "much"}, "oversize"),
+    ],
+)
+def test_wrong_oversize(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInputError, match=message):
+        graph_of({"w": matrix(64, 64, sparsity=given), "x": matrix(64, 8)}, op("matmul", "w x", "y"))
 
 
 def test_a_problem_does_not_cause_others() -> None:
