@@ -51,8 +51,6 @@ def test_the_document_has_the_keys_of_the_contract(result):
     assert {"executed", "passed", "max_abs_error", "max_rel_error"} <= set(result["check"])
     for op in result["ops"]:
         assert {"name", "op", "cycles", "flops", "plan", "bytes_exchanged"} <= set(op)
-    for name in CONTRACT[1:]:
-        assert name in ("versions", "options") or getattr(ipusim.simulate(LAYER, explain=False), name) is not ...
 
 
 def test_the_document_is_json(result):
