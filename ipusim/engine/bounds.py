@@ -52,6 +52,8 @@ class Summation:
     most_products, most_roundings, most_sources : int or None
         Of a sparse product, where most products are with zero and round nothing: the most products and roundings that
         count in an interval, and the most partial sums of an element.
+    ordered : bool
+        The products of an interval are added up in the order of depth; else in any order.
     """
 
     bounds: tuple[int, ...]
@@ -60,6 +62,7 @@ class Summation:
     most_products: int | None = None
     most_roundings: int | None = None
     most_sources: int | None = None
+    ordered: bool = True
 
     def products(self, interval: int) -> int:
         """Return the most products of an element in an interval of so much depth."""
@@ -101,6 +104,8 @@ def compare_product(
     for start, end in pairwise(summation.bounds):
         low, high = total.copy(), total.copy()
         within = np.zeros(value.shape)
+        # whatever the order, a sum of some products is no larger than the lengths of the vectors
+        step = step if summation.ordered else end - start
         for first in range(start, end, step):
             a, b = left[:, first : min(first + step, end)], right[first : min(first + step, end)]
             total += a @ b

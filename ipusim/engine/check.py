@@ -185,7 +185,7 @@ class OpChecker:
         partials = number_format(str(op.attrs["partials"]))
         if sums is not None:
             most = (sums.most_products, sums.most_roundings, sums.most_sources)
-            return Summation(sums.bounds, 1, partials, *most)
+            return Summation(sums.bounds, 1, partials, *most, sums.ordered)
         starts, groups = {0}, {depth or 1}
         for vertices in self._products.get(op.name, []):
             side = 2 if vertices.settings.get("transpose_left") else 4

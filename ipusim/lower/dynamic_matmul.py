@@ -49,7 +49,7 @@ class _DynamicMatmul:
         self.grid = build_dynamic_grid(plan, 1 if flat else leading)
         self.values, self.metadata = packed_weight(builder, plan, self.grid)
         self.dense = bring(builder, op.name, problem.dense, self.grid.dense.shape, _dense_home(self.grid))
-        self.held = BucketMetadata(plan.placement)
+        self.held = BucketMetadata(plan)
         self.partials = self._partials()
 
     def lower(self) -> None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ipusim.plan.dynamic_buckets import encode_words
 from ipusim.plan.dynamic_partition import Placement
+from ipusim.plan.dynamic_sparse import DynamicSparsePlan
+from ipusim.plan.sparse_problem import SparseSums
 
 IntArray = NDArray[np.int64]
 
@@ -20,10 +22,15 @@ class BucketMetadata:
 
     Attributes
     ----------
-    placement : Placement
+    plan : DynamicSparsePlan
     """
 
-    placement: Placement
+    plan: DynamicSparsePlan
+
+    @property
+    def placement(self) -> Placement:
+        """Where the non-zeros lie."""
+        return self.plan.placement
 
     @cached_property
     def words(self) -> NDArray[np.uint16]:
@@ -53,6 +60,10 @@ class HeldBuckets:
 
     metadata: BucketMetadata
     distance: tuple[int, int] | None
+
+    def sums(self) -> SparseSums:
+        """Return how the products of the whole matmul are added up."""
+        return self.metadata.plan.sums()
 
     def buckets(self, iteration: int) -> tuple[IntArray, IntArray]:
         """Return first and number of the buckets that the vertices look through: int64 arrays [tiles used]."""

@@ -25,7 +25,7 @@ from ipusim.plan.dynamic_plan import DynamicPlan, plan_dynamic
 from ipusim.plan.dynamic_problem import DynamicOptions
 from ipusim.plan.dynamic_update import PatternUpdate, pattern_update
 from ipusim.plan.problem import PlanOptions
-from ipusim.plan.sparse_problem import SparseProblem, is_sparse_matmul
+from ipusim.plan.sparse_problem import SparseProblem, SparseSums, is_sparse_matmul
 from ipusim.sparse.blocks import transpose_blocks
 from ipusim.sparse.patterns.spec import density_of
 
@@ -99,6 +99,21 @@ class DynamicSparsePlan:
         bucket, slot, position = placement.slots()
         index[bucket, slot] = flat[position]
         return index
+
+    def sums(self) -> SparseSums:
+        """Return how the products are added up: tile by tile, and on a tile in the order of the buckets.
+
+        That is the order of depth, unless non-zeros were moved to other buckets.
+        """
+        placement, plan = self.placement, self.plan
+        size, blocks = plan.problem.block_size, placement.blocks
+        groups, parts = (plan.x_groups, plan.p_m) if self.transposed else (plan.y_groups, plan.p_k)
+        rows, cols = (axis.astype(np.int64) for axis in (blocks.rows, blocks.cols))
+        line, part = (cols, rows // groups) if self.transposed else (rows, cols // groups)
+        most = int(np.bincount(line * parts + part).max(initial=0))
+        bounds = (*range(0, self.problem.k, groups * size), self.problem.k)
+        moved = not np.array_equal(placement.piece_bucket, placement.piece_home)
+        return SparseSums(np.arange(self.problem.k), bounds, most * size, most, parts, ordered=not moved)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values; ``p_m`` and ``p_k`` are those of the op's own product."""

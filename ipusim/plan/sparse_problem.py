@@ -90,6 +90,8 @@ class SparseSums:
         partials.
     most_sources : int
         Most partial sums of an element.
+    ordered : bool
+        Within an interval, products are added up in `order`; else in any order.
     """
 
     order: IntArray
@@ -97,6 +99,7 @@ class SparseSums:
     most_products: int
     most_roundings: int
     most_sources: int
+    ordered: bool = True
 
 
 def is_sparse_matmul(graph: Graph, op: Op) -> bool:
