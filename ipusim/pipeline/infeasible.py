@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
+from ipusim.ir.tensor import Sparsity
 from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
-from ipusim.plan.sparse_problem import SPARSE_FORMATS
+from ipusim.plan.graph import Unplannable
+from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem
 
 UNSUPPORTED = {
     "no_amp_mode": "the AMP of {chip} cannot multiply {inputs} with {partials} partials",
@@ -41,6 +45,9 @@ def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str
             "terms": {},
             "levers": [_other_formats(compiled, formats[0].reason)],
         }
+    buckets = [plan for plan in compiled.unplanned if plan.shortage is not None]
+    if buckets:
+        return _full_buckets(compiled, buckets[0], with_levers)
     memory = compiled.memory
     if memory is None:
         total = sum(plan.resident_bytes for plan in compiled.unplanned)
@@ -64,6 +71,46 @@ def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str
         "terms": terms,
         "levers": levers(compiled) if with_levers else [],
     }
+
+
+def _full_buckets(compiled: Compiled, unplanned: Unplannable, with_levers: bool) -> dict[str, Any]:
+    """Return why the non-zeros of a dynamic tensor do not fit its buckets."""
+    shortage, problem = unplanned.shortage, unplanned.problem
+    assert shortage is not None
+    assert isinstance(problem, SparseProblem)
+    gap = shortage.demand_bytes - shortage.capacity_bytes
+    found: list[str] = []
+    if with_levers:
+        found = [*_roomier_buckets(compiled, problem, shortage.kind), *_more_tiles(compiled)]
+        found = found or ["none of: an oversize of 1024, 64 times the tiles"]
+    return {
+        "constraint": shortage.constraint,
+        "demand_bytes": shortage.demand_bytes,
+        "capacity_bytes": shortage.capacity_bytes,
+        "gap_bytes": gap,
+        "tile": 0,
+        "terms": {f"buckets of {problem.sparse}": shortage.capacity_bytes, "without room": gap},
+        "levers": found,
+    }
+
+
+def _roomier_buckets(compiled: Compiled, problem: SparseProblem, kind: str) -> list[str]:
+    """Return the least of a few settings of the sparse tensor with which its non-zeros fit."""
+    elements = problem.blocks.shape[0] * problem.blocks.shape[1]
+    changes: list[tuple[str, Sparsity]] = []
+    if kind == "declared":
+        density = Fraction(problem.blocks.n_values, elements)
+        changes.append((f"density={density}", replace(problem.sparsity, density=float(density))))
+    elif kind == "overflow":
+        sizes = [size for size in (0.5, *(2.0**power for power in range(11))) if size > problem.sparsity.oversize]
+        changes.extend((f"oversize={size:g}", replace(problem.sparsity, oversize=size)) for size in sizes)
+    graph = compiled.graph
+    tensor = graph.tensors[problem.sparse]
+    for setting, sparsity in changes:
+        changed = replace(graph, tensors={**graph.tensors, tensor.name: replace(tensor, sparsity=sparsity)})
+        if compile_graph(compiled.workload, compiled.chip, changed).fits:
+            return [f"tensors.{tensor.name}.sparsity.{setting}"]
+    return []
 
 
 def _other_formats(compiled: Compiled, reason: str) -> str:

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.chip.model import Chip
-from ipusim.cost.dynamic_non_zeros import WORD_BYTES
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Op
 from ipusim.plan.dynamic_estimate import PassEstimate, total_cycles
 from ipusim.plan.dynamic_fields import vertex_codelet
 from ipusim.plan.dynamic_partition import BucketOverflowError, Placement, partition_pattern
 from ipusim.plan.dynamic_plan import DynamicPlan, plan_dynamic
-from ipusim.plan.dynamic_problem import DynamicOptions
+from ipusim.plan.dynamic_problem import DATA_BYTES, DynamicOptions
+from ipusim.plan.dynamic_search import WORD_LIMIT
 from ipusim.plan.dynamic_update import PatternUpdate, pattern_update
 from ipusim.plan.problem import PlanOptions
 from ipusim.plan.sparse_problem import SparseProblem, SparseSums, is_sparse_matmul
@@ -154,25 +154,23 @@ class DynamicSparsePlan:
 
 @dataclass(frozen=True, slots=True)
 class BucketShortage:
-    """Why a pattern does not fit the buckets of its plan.
+    """Why a pattern does not fit the buckets of its plan, or no plan can have buckets.
 
     Attributes
     ----------
     constraint : str
         Which bucket, and what finds no room in it.
+    kind : str
+        ``overflow`` (the non-zeros do not fit the buckets of all tiles), ``declared`` (there are more of them than were
+        declared) or ``reach`` (the 16-bit offsets of the metadata do not reach over a tile's dense operand).
     demand_bytes, capacity_bytes : int
-        Of the buckets of all tiles: what the non-zeros need, and what there is.
-    n_blocks : int
-        Non-zero blocks without room.
-    declared : bool
-        More non-zeros than were declared: no larger buckets would help.
+        What is needed and what there is: in all buckets, or as the furthest offset.
     """
 
     constraint: str
+    kind: str
     demand_bytes: int
     capacity_bytes: int
-    n_blocks: int
-    declared: bool
 
 
 def plan_dynamic_op(
@@ -234,15 +232,16 @@ def plan_dynamic_sparse(
     Returns
     -------
     DynamicSparsePlan, BucketShortage or None
-        None if no plan meets the bound on memory (where it must not be relaxed), or 16-bit offsets reach no plan's
-        operand.
+        None if no plan meets the bound on memory (where it must not be relaxed).
     """
     m, k = (problem.k, problem.m) if transposed else (problem.m, problem.k)
     chosen = dynamic_options(problem, options, grad_w)
     plan = plan_dynamic(
         m, k, problem.n, problem.blocks.block_size, declared_density(problem), problem.dtype, chip, chosen
     )
-    if plan is None or (plan.relaxed and not options.may_relax):
+    if plan is None:
+        return _out_of_reach(problem, chip)
+    if plan.relaxed and not options.may_relax:
         return None
     placements = {} if placements is None else placements
     key = (problem.sparse, problem.weight_transposed != transposed, plan)
@@ -281,13 +280,26 @@ def declared_density(problem: SparseProblem) -> Fraction:
 
 def _shortage(problem: SparseProblem, plan: DynamicPlan, error: BucketOverflowError) -> BucketShortage:
     block_bytes = plan.problem.block_size**2 * plan.problem.data_bytes
-    capacity = plan.n_tiles_used * plan.bucket_bytes
-    if error.declared:
-        capacity = plan.problem.non_zero_groups * block_bytes
+    capacity = plan.problem.non_zero_groups * block_bytes if error.declared else plan.n_tiles_used * plan.bucket_bytes
     return BucketShortage(
         f"bucket of {problem.sparse}: {error}",
-        capacity + error.n_blocks * (block_bytes + WORD_BYTES),
+        "declared" if error.declared else "overflow",
+        capacity + error.n_blocks * block_bytes,
         capacity,
-        error.n_blocks,
-        error.declared,
+    )
+
+
+def _out_of_reach(problem: SparseProblem, chip: Chip) -> BucketShortage:
+    """Return how far offsets would have to reach at least: over the operand of a tile, cut as often as possible."""
+    row_bytes = problem.n * DATA_BYTES[problem.dtype]
+    reach = min(
+        (-(-problem.k // (chip.n_tiles // parts)) - 1) * -(-row_bytes // parts)
+        for parts in range(1, min(chip.n_tiles, problem.n) + 1)
+    )
+    return BucketShortage(
+        f"bucket of {problem.sparse}: the offsets of single elements have 16 bits, which reach over no tile's part of "
+        f"{problem.dense}; blocks of 4, 8 or 16 have no such limit",
+        "reach",
+        max(reach, WORD_LIMIT + 1),
+        WORD_LIMIT,
     )
