@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Kind = Literal["svg", "png"]
-KINDS: tuple[Kind, ...] = ("svg", "png")
 
 _MOST_NUMBERS = 1000
+_MOST_DOUBLINGS = 4.0
 _PANEL_INCHES = (5.0, 3.6)
 _PANELS_ACROSS = 3
 _STYLES = {"static": "-", "dynamic": "--"}
@@ -36,10 +36,10 @@ _STYLES = {"static": "-", "dynamic": "--"}
 def plot_comparison(document: Document, kind: Kind = "svg") -> bytes:
     """Return a picture of a comparison, the same bytes for the same document.
 
-    Above, for each mode, a heat map: a row per condition, a column per block size and density, the colour the speed-up
-    on a logarithmic scale with white where sparse and dense take the same time, grey where there is no figure. Below,
-    for each number of features and number format, the speed-up against the density; of several batches, each method
-    at its fastest, dense included.
+    Above, for each mode, a heat map: a row per condition, a column per block size and density. The colour is the
+    speed-up on a logarithmic scale of up to 16 times, pale where sparse and dense take the same time; grey is where
+    there is no figure. Below, for each number of features and number format, the speed-up against the density; of
+    several batches, each method at its fastest, dense included.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(cache_folder() / "matplotlib"))
     import matplotlib as mpl
@@ -89,7 +89,7 @@ def _heat_map(axes: Axes, cells: Sequence[Document], mode: str) -> None:
             if speedup:
                 values[row, column] = math.log2(speedup)
     known = values[np.isfinite(values)]
-    limit = max(1.0, float(np.abs(known).max(initial=0.0)))
+    limit = min(max(1.0, float(np.abs(known).max(initial=0.0))), _MOST_DOUBLINGS)
     axes.set_facecolor("0.8")
     image = axes.imshow(values, cmap="RdYlGn", norm=TwoSlopeNorm(0.0, -limit, limit), aspect="auto")
     axes.set_xticks(range(len(places)), [f"b {size}\n{density_text(density)}" for size, density in places], fontsize=7)
@@ -98,12 +98,15 @@ def _heat_map(axes: Axes, cells: Sequence[Document], mode: str) -> None:
     axes.set_title(f"{mode}  {constant_text(cells)}", loc="left", fontsize=10)
     if values.size <= _MOST_NUMBERS:
         for row, column in np.argwhere(np.isfinite(values)):
-            text = speedup_text(2 ** float(values[row, column])).rstrip("x")
-            axes.text(int(column), int(row), text, ha="center", va="center", fontsize=6)
-    ticks = [power for power in range(-6, 7) if abs(power) <= limit]
+            doublings = float(values[row, column])
+            text = speedup_text(2**doublings).rstrip("x")
+            colour = "white" if abs(doublings) > 0.8 * limit else "black"
+            axes.text(int(column), int(row), text, ha="center", va="center", fontsize=6, color=colour)
+    whole = int(limit)
+    ticks = list(range(-whole, whole + 1))
     figure = axes.get_figure()
     assert figure is not None
-    bar = figure.colorbar(image, ax=axes, pad=0.01, ticks=ticks)
+    bar = figure.colorbar(image, ax=axes, pad=0.01, ticks=ticks, extend="both")
     bar.ax.set_yticklabels([f"{2.0**power:g}x" for power in ticks], fontsize=7)
 
 
