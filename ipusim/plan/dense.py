@@ -250,14 +250,15 @@ def _best_rows(
     key = (machine, product, variants, limit, kept, may_relax)
     known = read_entry(key)
     if known is None:
-        known = _search_rows(*key)
+        known = search_rows(*key)
         write_entry(key, *known)
     return known
 
 
-def _search_rows(
+def search_rows(
     machine: Machine, product: Product, variants: tuple[Variant, ...], limit: int, kept: int, may_relax: bool
 ) -> tuple[Rows, int]:
+    """Search for the best plans; returns their rows and the memory bound they were found under."""
     from ipusim.plan.dense_search import COLUMNS, UNBOUNDED, search
 
     run = compiled(search)
