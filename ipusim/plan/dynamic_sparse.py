@@ -246,13 +246,23 @@ def plan_dynamic_sparse(
     placements = {} if placements is None else placements
     key = (problem.sparse, problem.weight_transposed != transposed, plan)
     if key not in placements:
-        blocks = transpose_blocks(problem.blocks) if transposed else problem.blocks
         try:
-            placements[key] = partition_pattern(plan, blocks)
+            placements[key] = place(problem, plan, transposed)
         except BucketOverflowError as error:
             return _shortage(problem, plan, error)
     placement = placements[key]
     return DynamicSparsePlan(problem, placement, transposed, pattern_update(placement, chip))
+
+
+def place(problem: SparseProblem, plan: DynamicPlan, transposed: bool) -> Placement:
+    """Return where the non-zeros of a problem lie under a plan that was made for its (un)transposed operand.
+
+    Raises
+    ------
+    BucketOverflowError
+        When they do not fit the plan's buckets.
+    """
+    return partition_pattern(plan, transpose_blocks(problem.blocks) if transposed else problem.blocks)
 
 
 def dynamic_options(problem: SparseProblem, options: PlanOptions, grad_w: bool = False) -> DynamicOptions:
