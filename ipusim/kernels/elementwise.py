@@ -14,11 +14,14 @@ import numpy as np
 from ipusim.ir.regions import IntArray, Regions
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
-from ipusim.kernels.scalars import LINE_BYTES, fetch, half_grid
+from ipusim.kernels.scalars import LINE_BYTES, fetch, half_grid, span
 from ipusim.kernels.workers import Done, Workers
 
 COPY, ADD, RELU = 0, 1, 2
 """How the first source of a vertex enters its result; further sources are added."""
+
+ROWS_AHEAD = 2
+"""How many rows before its use a row of a source is fetched into the cache."""
 
 _NAN = np.float32(np.nan)
 _ZERO = np.float32(0.0)
@@ -146,6 +149,13 @@ def _advance(box: IntArray, place: tuple[int, int, int, int], run: int) -> tuple
 
 
 @inner_kernel
+def _address(array: F32Array, group: int, row: int, col: int) -> int:
+    """Return the address of an element."""
+    address: int = array.ctypes.data + 4 * ((group * array.shape[1] + row) * array.shape[2] + col)
+    return address
+
+
+@inner_kernel
 def _finish(numbers: F32Array, half: bool) -> None:
     """Give every NaN the same bits and round to float16 if `half`."""
     for i in range(len(numbers)):
@@ -213,10 +223,11 @@ def _combine(
         inside = g < out.shape[0] and r < out.shape[1] and source_g < source.shape[0] and source_r < source.shape[1]
         if not inside or held <= 0:
             continue
-        numbers = out[g, r][c : c + held]
-        operand = source[source_g, source_r][source_c : source_c + held]
-        next_row = operand.ctypes.data + 4 * source.shape[2]
-        for line in range(next_row, next_row + 4 * held, LINE_BYTES):
+        numbers = span(_address(out, g, r, c), held)
+        start = _address(source, source_g, source_r, source_c)
+        operand = span(start, held)
+        ahead = start + 4 * ROWS_AHEAD * source.shape[2]
+        for line in range(ahead, ahead + 4 * held, LINE_BYTES):
             fetch(line)
         if how == ADD:
             for i in range(held):
@@ -256,9 +267,10 @@ def _add_range(
             right_g, right_r, right_c, right_step = _operand(right_box[vertex], box, g, r, c)
             if g >= out.shape[0] or r >= out.shape[1] or c >= out.shape[2]:
                 continue
-            numbers = out[g, r][c : min(c + run, out.shape[2])]
-            lefts = left[left_g, left_r][left_c:]
-            rights = right[right_g, right_r][right_c:]
+            held = min(run, out.shape[2] - c)
+            numbers = span(_address(out, g, r, c), held)
+            lefts = span(_address(left, left_g, left_r, left_c), held)
+            rights = span(_address(right, right_g, right_r, right_c), held)
             if left_step == 1 and right_step == 1:
                 for i in range(len(numbers)):
                     numbers[i] = lefts[i] + rights[i]

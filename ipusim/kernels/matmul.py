@@ -14,7 +14,7 @@ import numpy as np
 from ipusim.ir.regions import IntArray, volume
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array, PackedBlocks, Packings, distinct, panel_lines
-from ipusim.kernels.scalars import LINE_BYTES
+from ipusim.kernels.scalars import LINE_BYTES, span
 from ipusim.kernels.tile_product import COLUMNS, LANES, ROWS, UNIT_ROWS, tile_product
 from ipusim.kernels.workers import Done, Workers, share_of
 
@@ -179,11 +179,10 @@ def _multiply_range(
                     elif row + height >= lines_left:
                         next_left = start_left + 4 * (start + products) * height_first
                     whole = row + height <= rows and col + width <= cols
-                    edge = (row, min(rows, row + height), col, min(cols, col + width))
-                    tile = sums[place : place + height * width]
+                    tile = sums.ctypes.data + 4 * place
                     target = corner + 4 * (row * stride + col)
                     if begins and accumulate and not whole:
-                        _copy_edge(out[box[0]], box, edge, tile, width, False)
+                        _copy_edge(tile, target, stride, rows - row, cols - col, height, width, False)
                     from_out, to_out = begins and accumulate and whole, ends and whole
                     tile_product(
                         height // UNIT_ROWS,
@@ -192,9 +191,9 @@ def _multiply_range(
                         panel_left,
                         panel_right,
                         accumulate or not begins,
-                        target if from_out else tile.ctypes.data,
+                        target if from_out else tile,
                         stride if from_out else width,
-                        target if to_out else tile.ctypes.data,
+                        target if to_out else tile,
                         stride if to_out else width,
                         products,
                         group,
@@ -202,7 +201,7 @@ def _multiply_range(
                         next_right + LINE_BYTES * products * (row // ROWS % 2),
                     )
                     if ends and not whole:
-                        _copy_edge(out[box[0]], box, edge, tile, width, True)
+                        _copy_edge(tile, target, stride, rows - row, cols - col, height, width, True)
                     place += height * width
 
 
@@ -229,18 +228,16 @@ def _clear_beyond(matrix: F32Array, box: IntArray, rows: int, cols: int) -> None
 
 
 @inner_kernel
-def _copy_edge(
-    matrix: F32Array, box: IntArray, edge: tuple[int, int, int, int], tile: F32Array, width: int, store: bool
-) -> None:
-    """Copy between a tile and the part `edge` (first and last row and column) of a box, into the box if `store`.
+def _copy_edge(tile: int, target: int, stride: int, rows: int, cols: int, height: int, width: int, store: bool) -> None:
+    """Copy between a tile of `height` by `width` and the `rows` by `cols` that are left at `target`, there if `store`.
 
-    What the tile has beyond the box is zero, or stays out.
+    What the tile has beyond is zero, or stays out.
     """
     if not store:
-        tile[:] = np.float32(0.0)
-    for row in range(edge[0], edge[1]):
-        numbers = matrix[box[2] + row][box[4] + edge[2] : box[4] + edge[3]]
-        line = tile[(row - edge[0]) * width : (row - edge[0] + 1) * width]
+        span(tile, height * width)[:] = np.float32(0.0)
+    for row in range(min(height, rows)):
+        numbers = span(target + 4 * row * stride, min(width, cols))
+        line = span(tile + 4 * row * width, width)
         if store:
             for i in range(len(numbers)):
                 numbers[i] = line[i]

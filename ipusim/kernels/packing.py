@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ipusim.ir.regions import IntArray
 from ipusim.kernels.jit import inner_kernel, kernel
+from ipusim.kernels.scalars import span
 from ipusim.kernels.workers import Workers
 
 F32Array = NDArray[np.float32]
@@ -120,46 +121,48 @@ def pack_range(
     starts : int64 array [n]
     """
     for i in range(first, last):
-        stack = source[boxes[i, 0]]
+        box = boxes[i]
+        stride = source.shape[2]
+        corner = source.ctypes.data + 4 * ((box[0] * source.shape[1] + box[2]) * stride + box[4])
+        target = packed.ctypes.data + 4 * starts[i]
+        rows, cols = box[3] - box[2], box[5] - box[4]
         if along_rows:
-            _pack_rows(stack, boxes[i], full, unit, packed, starts[i])
+            _pack_rows(corner, stride, rows, cols, full, unit, target)
         else:
-            _pack_columns(stack, boxes[i], full, unit, packed, starts[i])
+            _pack_columns(corner, stride, cols, rows, full, unit, target)
 
 
 @inner_kernel
-def _pack_rows(matrix: F32Array, box: IntArray, full: int, unit: int, packed: F32Array, start: int) -> None:
+def _pack_rows(corner: int, stride: int, lines: int, depth: int, full: int, unit: int, target: int) -> None:
     """Pack with rows as lines: short runs along the depth are read from each row and written across the panel."""
-    lines, depth = box[3] - box[2], box[5] - box[4]
     for line in range(0, lines, full):
         width = panel_lines(lines, line, full, unit)
         held = min(width, lines - line)
-        panel = packed[start + line * depth : start + (line + width) * depth]
         for block in range(0, depth, _DEPTH_BLOCK):
             steps = min(depth - block, _DEPTH_BLOCK)
+            panel = span(target + 4 * (line * depth + block * width), steps * width)
             for row in range(held):
-                numbers = matrix[box[2] + line + row][box[4] + block : box[4] + block + steps]
+                numbers = span(corner + 4 * ((line + row) * stride + block), steps)
                 for d in range(steps):
-                    panel[(block + d) * width + row] = numbers[d]
+                    panel[d * width + row] = numbers[d]
             for row in range(held, width):
                 for d in range(steps):
-                    panel[(block + d) * width + row] = np.float32(0.0)
+                    panel[d * width + row] = np.float32(0.0)
 
 
 @inner_kernel
-def _pack_columns(matrix: F32Array, box: IntArray, full: int, unit: int, packed: F32Array, start: int) -> None:
+def _pack_columns(corner: int, stride: int, lines: int, depth: int, full: int, unit: int, target: int) -> None:
     """Pack with columns as lines: every row of the box is cut into the rows of the panels."""
-    depth, lines = box[3] - box[2], box[5] - box[4]
     for d in range(depth):
-        numbers = matrix[box[2] + d][box[4] : box[5]]
         for line in range(0, lines, full):
             width = panel_lines(lines, line, full, unit)
             held = min(width, lines - line)
-            base = start + line * depth + d * width
+            numbers = span(corner + 4 * (d * stride + line), held)
+            panel = span(target + 4 * (line * depth + d * width), width)
             for column in range(held):
-                packed[base + column] = numbers[line + column]
+                panel[column] = numbers[column]
             for column in range(held, width):
-                packed[base + column] = np.float32(0.0)
+                panel[column] = np.float32(0.0)
 
 
 def distinct(boxes: IntArray) -> Blocks:

@@ -1,4 +1,4 @@
-"""Operations that Numba lacks: rounding to float16, and fetching memory into the cache ahead of its use."""
+"""Operations that Numba lacks: rounding to float16, fetching memory into the cache ahead of its use, plain spans."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.np.arrayobj import populate_array
 
 from ipusim.kernels.jit import intrinsic
 
@@ -33,6 +34,28 @@ def fetch(_typing: Any, _address: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.intp), generate
+
+
+@intrinsic
+def span(_typing: Any, _address: Any, _length: Any) -> Any:
+    """Return the float32 array [length] at an address.
+
+    Unlike a slice it counts no references, which costs more than copying a short row; whoever owns the memory has to
+    keep it. A negative length is taken as 0.
+    """
+    kind = types.Array(types.float32, 1, "C")
+
+    def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        array = context.make_array(kind)(context, builder)
+        address, length = arguments
+        zero, itemsize = ir.Constant(length.type, 0), ir.Constant(length.type, 4)
+        held = builder.select(builder.icmp_signed("<", length, zero), zero, length)
+        data = builder.inttoptr(address, array.data.type)
+        populate: Any = populate_array
+        populate(array, data=data, shape=[held], strides=[itemsize], itemsize=itemsize, meminfo=None)
+        return array._getvalue()
+
+    return kind(types.intp, types.intp), generate
 
 
 def emit_fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
