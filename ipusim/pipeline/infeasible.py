@@ -14,6 +14,7 @@ from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem
 UNSUPPORTED = {
     "no_amp_mode": "the AMP of {chip} cannot multiply {inputs} with {partials} partials",
     "no_sparse_vertex": "the sparse vertices of {chip} cannot multiply {inputs} with {partials} partials",
+    "offsets": "the 16-bit offsets of static sparse vertices cannot address the dense operand of any split",
 }
 """What an op without a plan runs into, apart from memory."""
 
@@ -43,7 +44,7 @@ def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str
             "gap_bytes": 0,
             "tile": 0,
             "terms": {},
-            "levers": [_other_formats(compiled, formats[0].reason)],
+            "levers": _other_ways(compiled, formats[0].reason, with_levers),
         }
     buckets = [plan for plan in compiled.unplanned if plan.shortage is not None]
     if buckets:
@@ -113,11 +114,13 @@ def _roomier_buckets(compiled: Compiled, problem: SparseProblem, kind: str) -> l
     return []
 
 
-def _other_formats(compiled: Compiled, reason: str) -> str:
+def _other_ways(compiled: Compiled, reason: str, with_levers: bool) -> list[str]:
     if reason == "no_sparse_vertex":
-        return f"formats that they can: {', '.join(SPARSE_FORMATS)}"
+        return [f"formats that they can: {', '.join(SPARSE_FORMATS)}"]
+    if reason == "offsets":
+        return (_more_tiles(compiled) or ["none of: up to 64 times the tiles"]) if with_levers else []
     pairs = sorted({f"{mode.inputs} with {mode.partials} partials" for mode in compiled.chip.amp_modes})
-    return f"formats that it can: {', '.join(pairs)}"
+    return [f"formats that it can: {', '.join(pairs)}"]
 
 
 def levers(compiled: Compiled) -> list[str]:

@@ -50,7 +50,8 @@ class Unplannable:
     op : str
     reason : str
         ``no_amp_mode`` (the chip cannot compute in these formats), ``no_sparse_vertex`` (there is no sparse vertex
-        for them), ``bucket`` (a dynamic pattern does not fit its buckets) or ``memory``.
+        for them), ``offsets`` (the 16-bit offsets of static vertices cannot address the operand of any split),
+        ``bucket`` (a dynamic pattern does not fit its buckets) or ``memory``.
     problem : MatMulProblem or SparseProblem
     shortage : BucketShortage or None
         What is missing in the buckets.
@@ -96,7 +97,9 @@ def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placeme
     if problem.sparsity.mode == "static":
         from ipusim.plan.static_plan import plan_static_sparse
 
-        return plan_static_sparse(problem, chip, options) or Unplannable(op.name, "memory", problem)
+        raised = options.may_relax and problem.resident_bytes <= chip.total_sram_bytes
+        reason = "offsets" if raised else "memory"
+        return plan_static_sparse(problem, chip, options) or Unplannable(op.name, reason, problem)
     from ipusim.plan.dynamic_sparse import BucketShortage, plan_dynamic_op
 
     plan = plan_dynamic_op(graph, op, problem, chip, options, placements)

@@ -170,3 +170,12 @@ def test_layers_run_and_check(dtype):
     assert run.check["passed"], run.check
     assert run.check["checked_fraction"] == 1.0
     assert run.outputs["y"].shape == (64, 24)
+
+
+def test_operands_that_no_offset_reaches_are_a_result():
+    described = document(m=4096, n=16384, block_size=1)
+    compiled = compile_graph(load_workload(described), BOW, build_graph(load_workload(described)))
+    assert [plan.reason for plan in compiled.unplanned] == ["offsets"]
+    found = explain_infeasible(compiled, with_levers=False)
+    assert found["constraint"].startswith("the 16-bit offsets")
+    assert (found["gap_bytes"], found["levers"]) == (0, [])
