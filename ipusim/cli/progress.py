@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ def progress_line() -> Iterator[Callable[[str], None] | None]:
     def show(message: str) -> None:
         nonlocal shown
         if time.monotonic() - start >= _PATIENCE_S:
-            sys.stderr.write(f"\r\x1b[K{message}")
+            room = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\x1b[K{message[:room]}")
             sys.stderr.flush()
             shown = True
 

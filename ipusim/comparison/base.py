@@ -91,9 +91,20 @@ class Base:
 
 
 def load_base(workload: Workload, patterns: Sequence[str]) -> Base:
-    """Return the base of a sweep of `workload`; see :func:`~ipusim.comparison.weights.find_products`."""
+    """Return the base of a sweep of `workload`.
+
+    Raises
+    ------
+    BadInputError
+        Nothing of it can be made sparse, or the patterns are wrong: see
+        :func:`~ipusim.comparison.weights.find_products`.
+    """
     graph = build_graph(workload)
-    return Base(workload, graph, find_products(graph, patterns))
+    products = find_products(graph, patterns)
+    if not products:
+        message = "no matmul has an operand that could be made sparse: a 2-D input that only matmuls read"
+        raise BadInputError([workload.document.problem(("ops",), message, at_key=True)])
+    return Base(workload, graph, products)
 
 
 def condition_workload(base: Base, asked: Condition) -> Workload:

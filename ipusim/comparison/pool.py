@@ -16,12 +16,16 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
+from psutil import virtual_memory
+
 from ipusim.errors import IpusimError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_DEATHS = 3
+_WORKER_BYTES = 2**30
+"""What a process takes for the largest points of the published benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,12 @@ def perform_all(work: Work[T, R], n_workers: int) -> tuple[list[R | None], bool]
     return results, False
 
 
-def usable_cores() -> int:
-    """Return the number of processor cores that this process may use."""
+def default_workers() -> int:
+    """Return a process for every processor core that this process may use, as far as there is memory for them."""
+    cores = os.cpu_count() or 1
     with suppress(AttributeError):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores, virtual_memory().available // _WORKER_BYTES))
 
 
 class _Queue:

@@ -13,7 +13,7 @@ from ipusim.comparison.cell import Cell
 from ipusim.comparison.options import Listed, parse_options
 from ipusim.comparison.outcome import FAILED, NOT_RUN, Outcome, Result, outcome_of
 from ipusim.comparison.points import DENSE, Point
-from ipusim.comparison.pool import Work, perform_all, usable_cores
+from ipusim.comparison.pool import Work, default_workers, perform_all
 from ipusim.comparison.result import Comparison
 from ipusim.comparison.space import Space, build_space
 from ipusim.errors import BadInputError, Problem
@@ -92,7 +92,7 @@ def compare(
     base = load_base(inputs[0], options.weights)
     space = build_space(base, options)
     sweep = Sweep(base, inputs[1], space)
-    return evaluate(sweep, workers or usable_cores(), progress, list(settings))
+    return evaluate(sweep, workers or default_workers(), progress, list(settings))
 
 
 @dataclass(frozen=True)

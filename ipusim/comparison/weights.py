@@ -38,7 +38,7 @@ class Product:
 
 
 def find_products(graph: Graph, patterns: Sequence[str] = ()) -> tuple[Product, ...]:
-    """Return the matmuls to sweep, each with its weight.
+    """Return the matmuls to sweep, each with its weight; none if nothing can be made sparse.
 
     A weight is a 2-D input of the graph that only matmuls read. Where both operands of a matmul could be one, it is the
     one that is sparse already; else the one that is read by fewer ops, for a weight is used once and data may be
@@ -53,17 +53,13 @@ def find_products(graph: Graph, patterns: Sequence[str] = ()) -> tuple[Product, 
     Raises
     ------
     BadInputError
-        There is no weight, a pattern matches none, or both operands of a matmul are matched.
+        A pattern matches no weight, or both operands of a matmul are matched.
     """
     matmuls = [op for op in graph.ops if op.kind == "matmul"]
     eligible = _eligible(graph, matmuls)
     chosen = _matching(eligible, patterns) if patterns else _found(graph, matmuls, eligible)
     _refuse_pairs(matmuls, chosen)
-    products = tuple(_product(graph, op, chosen) for op in matmuls if chosen & set(op.inputs))
-    if products:
-        return products
-    message = "no matmul has an operand that could be made sparse: a 2-D input of the workload that only matmuls read"
-    raise BadInputError([Problem(graph.name, 0, 0, "ops", message)])
+    return tuple(_product(graph, op, chosen) for op in matmuls if chosen & set(op.inputs))
 
 
 def _eligible(graph: Graph, matmuls: Sequence[Op]) -> Mapping[str, int]:

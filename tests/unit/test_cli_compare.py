@@ -69,7 +69,7 @@ def workload(tmp_path, monkeypatch):
 
 def _use(monkeypatch, simulate):
     monkeypatch.setattr(comparison_run, "Sweep", lambda *parts: _SWEEP(*parts, simulate))
-    monkeypatch.setattr(comparison_run, "usable_cores", lambda: 1)
+    monkeypatch.setattr(comparison_run, "default_workers", lambda: 1)
 
 
 def test_the_report(workload, capsys):

@@ -155,3 +155,8 @@ def test_a_pattern_that_brings_its_density(base_of, document):
 def test_the_density_of_a_file_is_that_of_its_elements(base_of):
     base = base_of("sparse/matrix-market")
     assert base.own_density() == 12468 / 1000**2
+
+
+def test_nothing_to_make_sparse_is_located(base_of):
+    with pytest.raises(BadInputError, match=r"attention-scores.yaml:9:1: ops: no matmul has an operand that could be"):
+        base_of("dense/attention-scores")

@@ -1,10 +1,11 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from ipusim.comparison.pool import Work, _Queue, perform_all, usable_cores
+from ipusim.comparison.pool import Work, _Queue, default_workers, perform_all
 from ipusim.errors import IpusimError
 
 
@@ -115,8 +116,10 @@ def test_the_longest_queue_is_helped_first():
     assert [queue.take(None) for _ in range(3)] == [(0, "a"), (1, "b"), (2, "b")]
 
 
-def test_there_is_a_core():
-    assert usable_cores() >= 1
+@pytest.mark.parametrize(("available", "most"), [(0, 1), (3 * 2**30, 3), (2**50, os.cpu_count())])
+def test_no_more_processes_than_cores_and_memory(monkeypatch, available, most):
+    monkeypatch.setattr("ipusim.comparison.pool.virtual_memory", lambda: SimpleNamespace(available=available))
+    assert 1 <= default_workers() <= most
 
 
 def test_with_other_threads_processes_are_started_afresh(monkeypatch):

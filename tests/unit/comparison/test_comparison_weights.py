@@ -104,5 +104,4 @@ def test_both_operands_of_a_matmul(patterns):
     ],
 )
 def test_nothing_to_make_sparse(tensors, ops):
-    with pytest.raises(BadInputError, match="no matmul has an operand that could be made sparse"):
-        _products(tensors, ops)
+    assert _products(tensors, ops) == ()
