@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipusim.chip.model import Chip
-from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers, VertexSet
+from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers
 from ipusim.ir.regions import IntArray
 
 CATEGORIES = ("tensors", "metadata", "reserved", "operands", "partials", "exchange_code")
@@ -106,23 +106,53 @@ def map_memory(program: Program, chip: Chip) -> MemoryMap:
     """Return the memory map of `program` on `chip`."""
     steps = [step for step, _ in program.supersteps()]
     loops = _loops(program)
+    uses = _Uses(steps)
     allocations = (
-        *_tensors(program, steps, loops),
-        *_operands(program, steps, loops),
-        *_partials(program, steps),
+        *_tensors(program, steps, loops, uses),
+        *_operands(program, steps, loops, uses),
+        *_partials(program, steps, uses),
         _exchange_code(program, steps, chip),
     )
-    peak: IntArray = np.zeros(program.n_tiles, dtype=np.int64)
-    peak_step: IntArray = np.zeros(program.n_tiles, dtype=np.int64)
+    arriving: dict[int, list[IntArray]] = {}
+    leaving: dict[int, list[IntArray]] = {}
+    for item in allocations:
+        arriving.setdefault(item.first, []).append(item.bytes_on_tile)
+        leaving.setdefault(item.last, []).append(item.bytes_on_tile)
+    peak, peak_step, held = (np.zeros(program.n_tiles, dtype=np.int64) for _ in range(3))
     for index in range(max(1, len(steps))):
-        held = np.zeros(program.n_tiles, dtype=np.int64)
-        for item in allocations:
-            if item.first <= index <= item.last:
-                held += item.bytes_on_tile
+        for n_bytes in arriving.get(index, ()):
+            held += n_bytes
         fuller = held > peak
         peak[fuller] = held[fuller]
         peak_step[fuller] = index
+        for n_bytes in leaving.get(index, ()):
+            held -= n_bytes
     return MemoryMap(chip.tile_sram_bytes, allocations, peak, peak_step)
+
+
+class _Uses:
+    """The supersteps between which each variable is used.
+
+    Attributes
+    ----------
+    first, last : dict of str to int
+        First and last superstep that reads, writes, sends or receives a variable.
+    last_read : dict of (str, str) to int
+        Last superstep of an op whose vertices use a variable, by variable and op.
+    """
+
+    def __init__(self, steps: list[Superstep]) -> None:
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
+        self.last_read: dict[tuple[str, str], int] = {}
+        for index, step in enumerate(steps):
+            read = {operand.variable for vertices in step.compute for operand in vertices.operands}
+            moved = {name for each in step.exchange for name in (each.variable, each.into) if name}
+            for name in read:
+                self.last_read[name, step.op] = index
+            for name in read | moved:
+                self.first.setdefault(name, index)
+                self.last[name] = index
 
 
 def _loops(program: Program) -> list[tuple[int, int]]:
@@ -134,17 +164,18 @@ def _loops(program: Program) -> list[tuple[int, int]]:
     return found
 
 
-def _tensors(program: Program, steps: list[Superstep], loops: list[tuple[int, int]]) -> Iterator[Allocation]:
+def _tensors(
+    program: Program, steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses
+) -> Iterator[Allocation]:
     resident = {variable.name for variable in program.initial} | set(program.outputs.values())
     for variable in program.variables.values():
         if variable.home is None:
             continue
         first, last = 0, len(steps) - 1
         if variable.name not in resident and variable.kind not in RESIDENT_KINDS:
-            touched = [index for index, step in enumerate(steps) if _touches(step, variable.name)]
-            if not touched:
+            if variable.name not in uses.first:
                 continue
-            first, last = loops[touched[0]][0], loops[touched[-1]][1]
+            first, last = loops[uses.first[variable.name]][0], loops[uses.last[variable.name]][1]
         pieces = variable.home.regions
         n_bytes = pieces.n_elements * pieces.count * variable.element_bytes
         category = {"tensor": "tensors"}.get(variable.kind, variable.kind)
@@ -152,15 +183,16 @@ def _tensors(program: Program, steps: list[Superstep], loops: list[tuple[int, in
         yield Allocation(variable.name, category, first, last, _sum(program.n_tiles, variable.home.tile, n_bytes))
 
 
-def _operands(program: Program, steps: list[Superstep], loops: list[tuple[int, int]]) -> Iterator[Allocation]:
+def _operands(
+    program: Program, steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses
+) -> Iterator[Allocation]:
     """Yield what exchanges deliver: complete operands, the tile's own share included (they are contiguous)."""
     for index, step in enumerate(steps):
         for transfers in step.exchange:
             if transfers.into:
                 continue
-            readers = [later for later in range(index + 1, len(steps)) if _reads(steps[later], transfers.variable)]
-            of_op = [later for later in readers if steps[later].op == step.op]
-            last = max(of_op, default=min(index + 1, len(steps) - 1))
+            last = uses.last_read.get((transfers.variable, step.op), index)
+            last = last if last > index else min(index + 1, len(steps) - 1)
             if loops[last] != loops[index]:
                 last = loops[last][1]
             yield Allocation(transfers.variable, "operands", index, last, _delivered(program, transfers))
@@ -177,7 +209,7 @@ def _delivered(program: Program, transfers: Transfers) -> IntArray:
     return _sum(program.n_tiles, transfers.group_tiles, np.repeat(group_bytes, members).astype(np.int64))
 
 
-def _partials(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
+def _partials(program: Program, steps: list[Superstep], uses: _Uses) -> Iterator[Allocation]:
     """Yield what vertices leave in variables without a home: partial sums."""
     for index, step in enumerate(steps):
         for vertices in step.compute:
@@ -185,12 +217,9 @@ def _partials(program: Program, steps: list[Superstep]) -> Iterator[Allocation]:
                 variable = program.variables[operand.variable]
                 if operand.access != "out" or variable.home is not None:
                     continue
-                last = max(
-                    (later for later in range(index, len(steps)) if _touches(steps[later], variable.name)),
-                    default=index,
-                )
                 n_bytes = operand.regions.n_elements * variable.element_bytes
                 tile = vertices.tile if operand.segments is None else vertices.tile.repeat(np.diff(operand.segments))
+                last = uses.last[variable.name]
                 yield Allocation(variable.name, "partials", index, last, _sum(program.n_tiles, tile, n_bytes))
 
 
@@ -217,15 +246,3 @@ def _exchange_code(program: Program, steps: list[Superstep], chip: Chip) -> Allo
 
 def _sum(n_tiles: int, tile: TileArray, n_bytes: IntArray) -> IntArray:
     return np.bincount(tile, weights=n_bytes, minlength=n_tiles).astype(np.int64)
-
-
-def _reads(step: Superstep, variable: str) -> bool:
-    return any(_uses(vertices, variable) for vertices in step.compute)
-
-
-def _uses(vertices: VertexSet, variable: str) -> bool:
-    return any(operand.variable == variable for operand in vertices.operands)
-
-
-def _touches(step: Superstep, variable: str) -> bool:
-    return _reads(step, variable) or any(variable in (each.variable, each.into) for each in step.exchange)

@@ -1,10 +1,13 @@
 """Time a program: the cycles of every superstep, tile by tile, without ever looking at a value.
 
 A superstep takes as long as its slowest tile computes, plus a barrier, plus as long as its slowest tile exchanges; the
-phases do not overlap. Vertices with the same fields are costed once.
+phases do not overlap. Vertices with the same fields are costed once, and so are supersteps that share all their
+vertices and transfers.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,10 +32,14 @@ def time_program(program: Program, chip: Chip, charges: Charges | None = None) -
         What is charged beyond the work itself; by default what `chip` says.
     """
     charges = charges or charges_of(chip)
-    return Trace(
-        program.n_tiles,
-        tuple(_time_superstep(step, count, program, chip, charges) for step, count in program.supersteps()),
-    )
+    found: dict[tuple[tuple[int, ...], ...], SuperstepTime] = {}
+    times = []
+    for step, count in program.supersteps():
+        key = (tuple(id(vertices) for vertices in step.compute), tuple(id(transfers) for transfers in step.exchange))
+        if key not in found:
+            found[key] = _time_superstep(step, count, program, chip, charges)
+        times.append(replace(found[key], name=step.name, op=step.op, count=count))
+    return Trace(program.n_tiles, tuple(times))
 
 
 def _time_superstep(step: Superstep, count: int, program: Program, chip: Chip, charges: Charges) -> SuperstepTime:

@@ -70,7 +70,7 @@ class Control:
             label="control",
             tile=decider,
             fields={"operations": np.ones(1, dtype=np.int64)},
-            operands=(Operand(variable.name, "out", word),),
+            operands=(Operand(variable.name, "inout", word),),
         )
         received = np.zeros(n_tiles, dtype=np.int64)
         received[tile] = CONTROL_WORD_BYTES
