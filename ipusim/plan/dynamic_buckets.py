@@ -17,7 +17,6 @@ from ipusim.cost.worker_split import worker_pieces
 from ipusim.kernels.jit import compiled
 from ipusim.plan.dynamic_partition import Placement, offsets_in_bucket
 from ipusim.plan.dynamic_plan import DynamicPlan
-from ipusim.plan.dynamic_vertices import row_bounds
 from ipusim.sparse.blocks import Blocks, canonical_blocks
 
 IntArray = NDArray[np.int64]
@@ -106,7 +105,7 @@ def _write_words(placement: Placement, words: NDArray[np.uint16]) -> None:
             placement.piece_start,
             placement.piece_stop,
             placement.row_index,
-            row_bounds(placement),
+            placement.row_starts,
             plan.z // plan.z_grain,
             plan.z_grain,
             problem.workers,

@@ -60,6 +60,8 @@ class Placement:
         Positions in `blocks`, region by region and row by row.
     row_index : int64 array [n_blocks]
         Ordinal of the row of a region of each non-zero in that order.
+    row_starts : int64 array [rows + 1]
+        Where each row of each region starts in that order.
     piece_bucket, piece_home : int64 array [pieces]
         Tile that stores the piece, and tile it would belong to; ascending by the former. Both tiles are in the same
         region when the piece did not leave it.
@@ -73,6 +75,7 @@ class Placement:
     blocks: Blocks
     order: IntArray
     row_index: IntArray
+    row_starts: IntArray
     piece_bucket: IntArray
     piece_home: IntArray
     piece_start: IntArray
@@ -149,14 +152,7 @@ def partition_pattern(plan: DynamicPlan, blocks: Blocks) -> Placement:
             blocks.n_blocks - problem.non_zero_groups,
             declared=True,
         )
-    order, regions = _by_region(plan, blocks)
-    rows = blocks.rows[order]
-    new_row = np.ones(order.size, bool)
-    new_row[1:] = (regions[1:] != regions[:-1]) | (rows[1:] != rows[:-1])
-    row_index = np.cumsum(new_row, dtype=np.int64) - 1
-    row_starts = np.append(np.flatnonzero(new_row), order.size)
-
-    counts = np.bincount(regions, minlength=plan.p_m * plan.p_k).astype(np.int64)
+    counts, order, row_index, row_starts = _by_region(plan, blocks)
     ends = np.cumsum(counts)
     shares = np.arange(plan.p_n + 1, dtype=np.int64)
     cuts = (ends - counts)[:, None] + counts[:, None] * shares // plan.p_n
@@ -172,15 +168,78 @@ def partition_pattern(plan: DynamicPlan, blocks: Blocks) -> Placement:
         pieces = np.concatenate([pieces, moved])
         pieces = pieces[np.argsort(pieces[:, 0], kind="stable")]
     bucket, home, start, stop = (np.ascontiguousarray(column) for column in pieces.T)
-    return Placement(plan, blocks, order, row_index, bucket, home, start, stop, _extent(plan, bucket, home))
+    extent = _extent(plan, bucket, home)
+    return Placement(plan, blocks, order, row_index, row_starts, bucket, home, start, stop, extent)
 
 
-def _by_region(plan: DynamicPlan, blocks: Blocks) -> tuple[IntArray, IntArray]:
-    regions = blocks.rows.astype(np.int64) // plan.x_groups * plan.p_k + blocks.cols // plan.y_groups
-    # a stable sort of 16-bit keys is a radix sort
-    keys = regions.astype(np.uint16)
-    order = np.argsort(keys, kind="stable")
-    return order, regions[order]
+def _by_region(plan: DynamicPlan, blocks: Blocks) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Return counts of the regions, and order, row index and starts of rows as in :class:`Placement`."""
+    problem = plan.problem
+    row_part = np.arange(problem.m_groups) // plan.x_groups * plan.p_k
+    col_part = np.arange(problem.k_groups) // plan.y_groups
+    counts = np.zeros(plan.p_m * plan.p_k, np.int64)
+    order, row_index = np.empty((2, blocks.n_blocks), np.int64)
+    row_starts = np.empty(blocks.n_blocks + 1, np.int64)
+    n_rows = compiled(sort_by_region)(
+        blocks.rows, blocks.cols, row_part, col_part, counts, order, row_index, row_starts
+    )
+    return counts, order, row_index, row_starts[: n_rows + 1].copy()
+
+
+def sort_by_region(
+    rows: NDArray[np.int32],
+    cols: NDArray[np.int32],
+    row_part: IntArray,
+    col_part: IntArray,
+    counts: IntArray,
+    order: IntArray,
+    row_index: IntArray,
+    row_starts: IntArray,
+) -> int:
+    """Sort non-zeros by region without changing their order otherwise, and number the rows of all regions.
+
+    Parameters
+    ----------
+    rows, cols : int32 array [non-zeros]
+        Ascending by row.
+    row_part, col_part : int64 array [rows], [cols]
+        Their sum is the region.
+    counts : int64 array [regions]
+        Zeros; filled with the non-zeros of each region.
+    order, row_index : int64 array [non-zeros]
+        Filled.
+    row_starts : int64 array [non-zeros + 1]
+        Filled up to the number of rows.
+
+    Returns
+    -------
+    int
+        Rows with non-zeros in all regions together.
+    """
+    n_regions = len(counts)
+    last = np.full(n_regions, -1, np.int64)
+    lines = np.zeros(n_regions, np.int64)
+    for i in range(len(rows)):
+        region = row_part[rows[i]] + col_part[cols[i]]
+        counts[region] += 1
+        if last[region] != rows[i]:
+            last[region] = rows[i]
+            lines[region] += 1
+    place = np.cumsum(counts) - counts
+    line = np.cumsum(lines) - lines - 1
+    last[:] = -1
+    for i in range(len(rows)):
+        region = row_part[rows[i]] + col_part[cols[i]]
+        if last[region] != rows[i]:
+            last[region] = rows[i]
+            line[region] += 1
+            row_starts[line[region]] = place[region]
+        order[place[region]] = i
+        row_index[place[region]] = line[region]
+        place[region] += 1
+    n_rows = int(lines.sum())
+    row_starts[n_rows] = len(rows)
+    return n_rows
 
 
 def _spill(

@@ -72,17 +72,11 @@ def shared_row_lengths(
         out[piece] = total
 
 
-def row_bounds(placement: Placement) -> IntArray:
-    """Return where each row of each region starts in the placement's order: int64 array [rows + 1]."""
-    index = placement.row_index
-    return np.append(np.flatnonzero(np.diff(index, prepend=-1)), index.size)
-
-
 def element_wise_slots(placement: Placement, transposed: bool) -> IntArray:
     """Return the slots of the slowest worker of each element-wise piece: int64 array [pieces]."""
     plan = placement.plan
     is_float, workers = plan.problem.data_bytes == 4, plan.problem.workers
-    runs = (placement.piece_start, placement.piece_stop, placement.row_index, row_bounds(placement))
+    runs = (placement.piece_start, placement.piece_stop, placement.row_index, placement.row_starts)
     slots = np.zeros(placement.piece_start.size, np.int64)
     if not transposed:
         grains = plan.z // plan.z_grain
