@@ -44,9 +44,7 @@ def _check_multiples(chip: Chip) -> Iterator[Conflict]:
 
 
 def _check_bounds(chip: Chip) -> Iterator[Conflict]:
-    for name, bound in (
-        ("amp_load_bytes_per_cycle", "interleaved_load_bytes"),
-    ):
+    for name, bound in (("amp_load_bytes_per_cycle", "interleaved_load_bytes"),):
         value, most = getattr(chip, name), getattr(chip, bound)
         if value > most:
             yield Conflict(((name,), (bound,)), f"{name} ({value}) must be at most {bound} ({most})")

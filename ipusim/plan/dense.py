@@ -203,8 +203,10 @@ def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None 
     if not variants:
         return None
     limit = int(options.available_memory_proportion * chip.tile_sram_bytes)
-    fits = options.may_relax and resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
-    rows, bound = _best_rows(machine, product, variants, limit, options.runners_up + 1, fits)
+    fits = resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
+    if not fits and not options.may_relax:
+        return None
+    rows, bound = _best_rows(machine, product, variants, limit, options.runners_up + 1, fits and options.may_relax)
     plans = [_plan_from_row(problem, machine, variants, row, bound, bound > limit) for row in rows]
     if not plans:
         return None

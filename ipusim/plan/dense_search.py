@@ -10,8 +10,8 @@ import numpy as np
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.ir.regions import IntArray
 from ipusim.plan.dense_estimate import (
-    AMP_1X1,
-    AMP_NX1,
+    HMAC,
+    OUTER_PRODUCT,
     Estimate,
     Machine,
     Product,
@@ -71,16 +71,20 @@ def cycles_floor(
     """Return a lower bound of the multiplying cycles of one group over all serial slices of one parallel part.
 
     A pass of the AMP loads its weights and streams its rows at 4 (16-bit) or 8 (32-bit) slots a row; a dot product
-    takes a slot for a vector of at most four inputs. The bound never falls when the rows of a tile grow.
+    starts in 17 slots and takes one for a vector of inputs; an outer product takes 10, and 6 a row. The bound never
+    falls when the rows of a tile grow.
     """
     inner_groups = ceil_div(ceil_div(product.inner, variant.inner_channels), inner_parts)
     outer_groups = ceil_div(ceil_div(product.outer, variant.outer_channels), outer_parts)
-    row_slots = workers * ceil_div(rows, workers)
-    if variant.vertex in (AMP_1X1, AMP_NX1):
-        passes = ceil_div(variant.outer_channels, variant.units)
-        slots = 8 if product.input_bytes == 4 else 4
-        return inner_groups * outer_groups * passes * (load_cycles + slots * row_slots)
-    return inner_groups * outer_groups * (variant.inner_channels // 4) * row_slots
+    worker_rows = ceil_div(rows, workers)
+    if variant.vertex == HMAC:
+        vector = 2 if product.input_bytes == 4 else 4
+        return inner_groups * outer_groups * workers * (17 + worker_rows * (2 + variant.inner_channels // vector))
+    if variant.vertex == OUTER_PRODUCT:
+        return outer_groups * workers * (10 + 6 * worker_rows)
+    passes = ceil_div(variant.outer_channels, variant.units)
+    slots = 8 if product.input_bytes == 4 else 4
+    return inner_groups * outer_groups * passes * (load_cycles + slots * workers * worker_rows)
 
 
 def keep(table: IntArray, total: int, variant: int, split: Split, terms: Estimate) -> None:
