@@ -9,12 +9,13 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.values import tensor_values
 from ipusim.ir.tensor import Tensor
 from ipusim.kernels.jit import compiled
 from ipusim.sparse.blocks import Blocks, blocks_to_dense
 from ipusim.sparse.patterns.registry import build_pattern
-from ipusim.sparse.patterns.spec import PatternRequest, density_of
+from ipusim.sparse.patterns.spec import PatternError, PatternRequest, density_of
 
 F32Array = NDArray[np.float32]
 
@@ -31,14 +32,18 @@ def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
 
     Raises
     ------
-    PatternError
+    BadInputError
         When the pattern cannot be built for this shape and density.
     """
     assert tensor.sparsity is not None
     sparsity = tensor.sparsity
     options = tuple(sorted((name, _frozen(value)) for name, value in sparsity.options.items()))
     key = (tensor.shape[0], tensor.shape[1], sparsity.block_size, sparsity.density, sparsity.pattern, options)
-    return _build(key, seed ^ crc32(tensor.name.encode()))
+    try:
+        return _build(key, seed ^ crc32(tensor.name.encode()))
+    except PatternError as error:
+        problem = Problem("workload", 0, 0, f"tensors.{tensor.name}.sparsity", str(error))
+        raise BadInputError([problem]) from None
 
 
 def sparse_values(tensor: Tensor, seed: int) -> F32Array:

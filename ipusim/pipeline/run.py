@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from importlib.metadata import version
 from typing import Any
 
@@ -190,9 +191,13 @@ class Run:
         """Number of the chip's constants whose value is assumed."""
         return sum(entry.confidence == "assumed" for entry in self.compiled.chip.provenance.values())
 
-    def _repr_html_(self) -> str:
-        from html import escape
+    def to_html(self) -> str:
+        """Return the report as one HTML page that needs nothing else: the text of the terminal report."""
+        title = escape(f"{self.workload} on {self.chip}")
+        head = f'<meta charset="utf-8"><title>{title}</title>'
+        return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{self._repr_html_()}</body></html>\n'
 
+    def _repr_html_(self) -> str:
         from ipusim.report.terminal import render_run
 
         return f"<pre>{escape(render_run(self.to_dict()))}</pre>"

@@ -204,3 +204,27 @@ def test_insights_do_not_need_even_constants():
 
 def test_without_explaining_nothing_is_relaxed():
     assert ipusim.simulate(document(problem_of(8, 8, 8)), "tiny", explain=False).insights == ()
+
+
+def test_the_page_is_complete_and_names_from_files_are_text():
+    run = ipusim.simulate(_named("<script>alert(1)</script>"), "tiny")
+    page = run.to_html()
+    assert page.startswith("<!doctype html>")
+    assert page.endswith("</html>\n")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_pattern_that_cannot_be_built_is_bad_input_at_its_tensor():
+    described = _named("block diagonal")
+    described["tensors"]["w"]["sparsity"] = {"density": 0.3, "pattern": "block_diagonal"}
+    with pytest.raises(BadInputError, match=r"tensors\.w\.sparsity"):
+        ipusim.simulate(described, "bow")
+
+
+def _named(name):
+    return {
+        "name": name,
+        "tensors": {"w": {"shape": [16, 16]}, "x": {"shape": [16, 8]}},
+        "ops": [{"op": "matmul", "inputs": ["w", "x"], "output": "y"}],
+    }
