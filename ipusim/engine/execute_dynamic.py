@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ipusim.cost.dynamic_non_zeros import stored_header_words
 from ipusim.engine.executors import Bound
-from ipusim.engine.values import Values
+from ipusim.engine.values import F32Array, Values
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
 from ipusim.kernels.dynamic_product import Form, Held, Matrix, multiply_buckets, turn_blocks
@@ -52,11 +54,14 @@ def multiply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
     )
 
 
-def zero(_vertices: VertexSet, operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done) -> None:
+def zero(_vertices: VertexSet, operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
     """Clear the partial sums."""
     values.packings.forget(operands[0].values)
-    operands[0].values.fill(0.0)
-    done(1.0)
+    workers.run(partial(_clear, operands[0].values.reshape(-1)), operands[0].values.size, done)
+
+
+def _clear(values: F32Array, first: int, last: int) -> None:
+    values[first:last] = 0
 
 
 def transpose(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:

@@ -81,7 +81,11 @@ def packed(variable: Variable, array: F32Array) -> F32Array:
         raise ValueError(f"input {variable.tensor} has {len(array)} values, the program reads number {index.max()}")
     if index.size and int(index.min()) >= 0:
         return array.take(index)
-    return np.where(index >= 0, array[index], np.float32(0.0)) if len(array) else np.zeros(index.size, np.float32)
+    if not len(array):
+        return np.zeros(index.size, np.float32)
+    values: F32Array = array[index]
+    values[index < 0] = 0
+    return values
 
 
 def unpacked(variable: Variable, values: F32Array, n_elements: int) -> F32Array:

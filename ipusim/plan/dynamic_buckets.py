@@ -75,22 +75,21 @@ def _write_words(placement: Placement, words: NDArray[np.uint16]) -> None:
     sizes, rows = placement.piece_stop - placement.piece_start, placement.piece_rows
     piece_words = header + ROW_WORDS * rows + sizes
     start = offsets_in_bucket(placement.piece_bucket, piece_words)
-    piece = np.repeat(np.arange(sizes.size), sizes)
-    bucket = placement.piece_bucket[piece]
-    nth = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-
-    position = placement.piece_start[piece] + nth
-    chosen = placement.order[position]
-    row = placement.row_index[position] - placement.row_index[placement.piece_start[piece]]
-    body = start[piece] + header + nth + ROW_WORDS * row
-    col = blocks.cols[chosen] % plan.y_groups
-    words[bucket, body + ROW_WORDS] = col * plan.dense_unit
-
-    heads = np.flatnonzero((nth == 0) | (np.diff(row, prepend=-1) != 0))
-    lengths = np.diff(np.append(heads, nth.size))
-    words[bucket[heads], body[heads]] = blocks.rows[chosen[heads]] % plan.x_groups * problem.block_size
-    words[bucket[heads], body[heads] + 1] = lengths - (1 if problem.block_size > 1 else 0)
-
+    compiled(write_rows)(
+        placement.piece_bucket,
+        placement.piece_start,
+        placement.piece_stop,
+        start + header,
+        placement.row_index,
+        placement.order,
+        blocks.rows,
+        blocks.cols,
+        plan.x_groups,
+        plan.y_groups,
+        problem.block_size,
+        plan.dense_unit,
+        words,
+    )
     region = placement.piece_home // plan.p_n
     fixed = np.zeros((sizes.size, header), np.int64)
     fixed[:, 0] = region + 1
@@ -115,6 +114,50 @@ def _write_words(placement: Placement, words: NDArray[np.uint16]) -> None:
         raise ValueError("a sub-group of the metadata is longer than its 16-bit words can say")
     columns = start[:, None] + np.arange(header)
     words[placement.piece_bucket[:, None], columns] = fixed
+
+
+def write_rows(
+    buckets: IntArray,
+    starts: IntArray,
+    stops: IntArray,
+    body: IntArray,
+    row_index: IntArray,
+    order: IntArray,
+    rows: NDArray[np.int32],
+    cols: NDArray[np.int32],
+    x_groups: int,
+    y_groups: int,
+    block_size: int,
+    dense_unit: int,
+    words: NDArray[np.uint16],
+) -> None:
+    """Write the rows of all sub-groups: offset of the row and number of its non-zeros, then their offsets.
+
+    Parameters
+    ----------
+    buckets, starts, stops, body : int64 array [pieces]
+        Bucket of each piece, its run of non-zeros, and its first word after the header.
+    row_index, order : int64 array [non-zeros]
+        As in :class:`~ipusim.plan.dynamic_partition.Placement`.
+    rows, cols : int32 array [non-zeros]
+    x_groups, y_groups, block_size, dense_unit : int
+        Rows and columns of a region, and what offsets count in.
+    words : uint16 array [tiles, words]
+        Changed in place.
+    """
+    for piece in range(len(starts)):
+        here = body[piece]
+        bucket = words[buckets[piece]]
+        head = here
+        for i in range(starts[piece], stops[piece]):
+            if i == starts[piece] or row_index[i] != row_index[i - 1]:
+                head = here
+                bucket[head] = rows[order[i]] % x_groups * block_size
+                bucket[head + 1] = 0 if block_size == 1 else 65535
+                here += ROW_WORDS
+            bucket[head + 1] = (int(bucket[head + 1]) + 1) & 65535
+            bucket[here] = cols[order[i]] % y_groups * dense_unit
+            here += 1
 
 
 def write_workers(
@@ -156,6 +199,44 @@ def write_workers(
             fixed[piece, place + 3] = height - 1
             fixed[piece, place + 4] = begin - start + ROW_WORDS * row
             place += WORKER_WORDS
+
+
+def write_places(
+    buckets: IntArray,
+    starts: IntArray,
+    stops: IntArray,
+    order: IntArray,
+    rows: NDArray[np.int32],
+    cols: NDArray[np.int32],
+    row_step: int,
+    col_step: int,
+    index: IntArray,
+) -> None:
+    """Write where every element of every block is in the tensor.
+
+    Parameters
+    ----------
+    buckets, starts, stops : int64 array [pieces]
+        As in :class:`~ipusim.plan.dynamic_partition.Placement`; ascending by bucket.
+    order : int64 array [blocks]
+    rows, cols : int32 array [blocks]
+    row_step, col_step : int
+        Distance between neighbours of a column, and of a row, in the tensor.
+    index : int64 array [tiles, groups, block_size, block_size]
+        Changed in place.
+    """
+    size = index.shape[2]
+    slot = 0
+    for piece in range(len(starts)):
+        bucket = buckets[piece]
+        slot = slot if piece and buckets[piece - 1] == bucket else 0
+        for i in range(starts[piece], stops[piece]):
+            block = index[bucket, slot]
+            first = rows[order[i]] * size * row_step + cols[order[i]] * size * col_step
+            for row in range(size):
+                for col in range(size):
+                    block[row, col] = first + row * row_step + col * col_step
+            slot += 1
 
 
 def decode_buckets(plan: DynamicPlan, buckets: Buckets) -> Blocks:

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Op
+from ipusim.kernels.jit import compiled
+from ipusim.plan.dynamic_buckets import write_places
 from ipusim.plan.dynamic_estimate import PassEstimate, total_cycles
 from ipusim.plan.dynamic_fields import vertex_codelet
 from ipusim.plan.dynamic_partition import BucketOverflowError, Placement, partition_pattern
 from ipusim.plan.dynamic_plan import DynamicPlan, plan_dynamic
-from ipusim.plan.dynamic_problem import DATA_BYTES, DynamicOptions
-from ipusim.plan.dynamic_search import WORD_LIMIT
+from ipusim.plan.dynamic_problem import DynamicOptions
+from ipusim.plan.dynamic_shortage import BucketShortage, overflow_shortage, reach_shortage, word_shortage
 from ipusim.plan.dynamic_update import PatternUpdate, pattern_update
 from ipusim.plan.problem import PlanOptions
 from ipusim.plan.sparse_problem import SparseProblem, SparseSums, is_sparse_matmul
@@ -89,15 +91,20 @@ class DynamicSparsePlan:
     def value_index(self) -> IntArray:
         """Return where each place of the buckets is in the tensor (row-major): int64 [tiles, groups, b, b], or -1."""
         placement, plan = self.placement, self.plan
-        size = plan.problem.block_size
-        inside = np.arange(size, dtype=np.int64)
-        rows = placement.blocks.rows[placement.order, None, None] * np.int64(size) + inside[None, :, None]
-        cols = placement.blocks.cols[placement.order, None, None] * np.int64(size) + inside[None, None, :]
-        m, k = placement.blocks.shape
-        flat = cols * m + rows if self.stored_transposed else rows * k + cols
+        size, blocks = plan.problem.block_size, placement.blocks
         index = np.full((plan.n_tiles_used, plan.bucket_groups, size, size), -1, np.int64)
-        bucket, slot, position = placement.slots()
-        index[bucket, slot] = flat[position]
+        m, k = blocks.shape
+        steps = (1, m) if self.stored_transposed else (k, 1)
+        compiled(write_places)(
+            placement.piece_bucket,
+            placement.piece_start,
+            placement.piece_stop,
+            placement.order,
+            blocks.rows,
+            blocks.cols,
+            *steps,
+            index,
+        )
         return index
 
     def sums(self) -> SparseSums:
@@ -150,27 +157,6 @@ class DynamicSparsePlan:
             "relaxed": plan.relaxed,
             "runners_up": [],
         }
-
-
-@dataclass(frozen=True, slots=True)
-class BucketShortage:
-    """Why a pattern does not fit the buckets of its plan, or no plan can have buckets.
-
-    Attributes
-    ----------
-    constraint : str
-        Which bucket, and what finds no room in it.
-    kind : str
-        ``overflow`` (the non-zeros do not fit the buckets of all tiles), ``declared`` (there are more of them than were
-        declared) or ``reach`` (the 16-bit offsets of the metadata do not reach over a tile's dense operand).
-    demand_bytes, capacity_bytes : int
-        What is needed and what there is: in all buckets, or as the furthest offset.
-    """
-
-    constraint: str
-    kind: str
-    demand_bytes: int
-    capacity_bytes: int
 
 
 def plan_dynamic_op(
@@ -240,7 +226,7 @@ def plan_dynamic_sparse(
         m, k, problem.n, problem.blocks.block_size, declared_density(problem), problem.dtype, chip, chosen
     )
     if plan is None:
-        return _out_of_reach(problem, chip)
+        return reach_shortage(problem, chip)
     if plan.relaxed and not options.may_relax:
         return None
     placements = {} if placements is None else placements
@@ -249,9 +235,11 @@ def plan_dynamic_sparse(
         try:
             placements[key] = place(problem, plan, transposed)
         except BucketOverflowError as error:
-            return _shortage(problem, plan, error)
+            return overflow_shortage(problem, plan, error)
     placement = placements[key]
-    return DynamicSparsePlan(problem, placement, transposed, pattern_update(placement, chip))
+    return word_shortage(problem, placement) or DynamicSparsePlan(
+        problem, placement, transposed, pattern_update(placement, chip)
+    )
 
 
 def place(problem: SparseProblem, plan: DynamicPlan, transposed: bool) -> Placement:
@@ -286,30 +274,3 @@ def declared_density(problem: SparseProblem) -> Fraction:
         return Fraction(max(1, problem.blocks.n_values), elements)
     grid = elements // sparsity.block_size**2
     return Fraction(math.ceil(density_of(sparsity.density) * grid) * sparsity.block_size**2, elements)
-
-
-def _shortage(problem: SparseProblem, plan: DynamicPlan, error: BucketOverflowError) -> BucketShortage:
-    block_bytes = plan.problem.block_size**2 * plan.problem.data_bytes
-    capacity = plan.problem.non_zero_groups * block_bytes if error.declared else plan.n_tiles_used * plan.bucket_bytes
-    return BucketShortage(
-        f"bucket of {problem.sparse}: {error}",
-        "declared" if error.declared else "overflow",
-        capacity + error.n_blocks * block_bytes,
-        capacity,
-    )
-
-
-def _out_of_reach(problem: SparseProblem, chip: Chip) -> BucketShortage:
-    """Return how far offsets would have to reach at least: over the operand of a tile, cut as often as possible."""
-    row_bytes = problem.n * DATA_BYTES[problem.dtype]
-    reach = min(
-        (-(-problem.k // (chip.n_tiles // parts)) - 1) * -(-row_bytes // parts)
-        for parts in range(1, min(chip.n_tiles, problem.n) + 1)
-    )
-    return BucketShortage(
-        f"bucket of {problem.sparse}: the offsets of single elements have 16 bits, which reach over no tile's part of "
-        f"{problem.dense}; blocks of 4, 8 or 16 have no such limit",
-        "reach",
-        max(reach, WORD_LIMIT + 1),
-        WORD_LIMIT,
-    )

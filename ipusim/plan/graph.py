@@ -16,7 +16,8 @@ from ipusim.plan.problem import MatMulProblem, PlanOptions
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
 
 if TYPE_CHECKING:
-    from ipusim.plan.dynamic_sparse import BucketShortage, Placements
+    from ipusim.plan.dynamic_shortage import BucketShortage
+    from ipusim.plan.dynamic_sparse import Placements
 
 
 class SparsePlan(Protocol):
@@ -100,7 +101,8 @@ def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placeme
         raised = options.may_relax and problem.resident_bytes <= chip.total_sram_bytes
         reason = "offsets" if raised else "memory"
         return plan_static_sparse(problem, chip, options) or Unplannable(op.name, reason, problem)
-    from ipusim.plan.dynamic_sparse import BucketShortage, plan_dynamic_op
+    from ipusim.plan.dynamic_shortage import BucketShortage
+    from ipusim.plan.dynamic_sparse import plan_dynamic_op
 
     plan = plan_dynamic_op(graph, op, problem, chip, options, placements)
     if isinstance(plan, BucketShortage):

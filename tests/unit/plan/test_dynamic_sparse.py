@@ -12,8 +12,8 @@ from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import load_workload
 from ipusim.plan.dynamic_plan import plan_dynamic
 from ipusim.plan.dynamic_problem import DynamicOptions
+from ipusim.plan.dynamic_shortage import BucketShortage
 from ipusim.plan.dynamic_sparse import (
-    BucketShortage,
     DynamicSparsePlan,
     declared_density,
     dynamic_options,
@@ -151,3 +151,14 @@ def test_a_bound_that_must_not_be_relaxed():
     problem = problem_for((512, 512), 512, 4, density="1/2")
     assert plan_dynamic_sparse(problem, BOW, PlanOptions(0.001)).plan.relaxed
     assert plan_dynamic_sparse(problem, BOW, PlanOptions(0.001, may_relax=False)) is None
+
+
+def test_sub_groups_longer_than_their_words_can_say():
+    one = BOW.replace(n_tiles=1, tiles_per_exchange_bus=1, exchange_bus_sharing=False)
+    problem = problem_for((512, 512), 4, 1, density="1/2")
+    shortage = plan_dynamic_sparse(problem, one, PlanOptions())
+    assert shortage.kind == "reach"
+    assert shortage.demand_bytes == 9 + 6 * 5 + 2 * 512 + 512 * 512 // 2
+    assert shortage.capacity_bytes == 65535
+    shorter = problem_for((512, 128), 4, 1, density="1/2")
+    assert isinstance(plan_dynamic_sparse(shorter, one, PlanOptions()), DynamicSparsePlan)
