@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from ipusim.cost.dynamic_non_zeros import stored_header_words
 from ipusim.engine.executors import Bound
-from ipusim.engine.values import F32Array, Values
+from ipusim.engine.values import Values
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
 from ipusim.kernels.dynamic_product import Form, Held, Matrix, multiply_buckets, turn_blocks
@@ -42,6 +40,7 @@ def multiply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
         plan.dense_unit,
         transposed,
         partials.half,
+        cleared=payload.distance is None,
     )
     multiply_buckets(
         held,
@@ -54,14 +53,10 @@ def multiply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
     )
 
 
-def zero(_vertices: VertexSet, operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
-    """Clear the partial sums."""
+def zero(_vertices: VertexSet, operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done) -> None:
+    """Leave it to the products of the distribution, which follow, to start from zero."""
     values.packings.forget(operands[0].values)
-    workers.run(partial(_clear, operands[0].values.reshape(-1)), operands[0].values.size, done)
-
-
-def _clear(values: F32Array, first: int, last: int) -> None:
-    values[first:last] = 0
+    done(1.0)
 
 
 def transpose(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:

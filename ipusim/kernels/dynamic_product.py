@@ -75,6 +75,8 @@ class Form(NamedTuple):
         Multiply with the transpose: the rows of the metadata are the inner extent.
     half : bool
         Round sums to float16 whenever they are stored: after every block.
+    cleared : bool
+        The sums start from zero, whatever `out` holds.
     """
 
     header: int
@@ -82,6 +84,7 @@ class Form(NamedTuple):
     dense_unit: int
     transposed: bool
     half: bool
+    cleared: bool
 
 
 def multiply_buckets(
@@ -131,14 +134,15 @@ def _multiply_range(
     most = LANES * (SINGLE_VECTORS if single else BAND_VECTORS)
     places = np.empty(held.values.shape[1] + 1, dtype=np.int64)
     for tile in range(first, last):
-        if held.n_buckets[tile] == 0:
+        if held.n_buckets[tile] == 0 and not form.cleared:
             continue
         begin, end = segments[tile], segments[tile + 1]
         width = (_columns(dense, begin, end) + LANES - 1) // LANES * LANES
         operand = np.zeros(dense.rows * width, dtype=np.float32)
         sums = np.zeros(out.rows * width, dtype=np.float32)
         _move(dense, begin, end, operand, width, most, False)
-        _move(out, begin, end, sums, width, most, False)
+        if not form.cleared:
+            _move(out, begin, end, sums, width, most, False)
         for bucket in range(held.first[tile], held.first[tile] + held.n_buckets[tile]):
             words, here, slot = held.words[bucket], 0, 0
             while words[here] != 0:

@@ -55,10 +55,11 @@ def naive(words, values, region, form, operand, sums):
 @pytest.mark.parametrize(("block_size", "half"), [(1, False), (4, True), (8, False), (16, True)])
 @pytest.mark.parametrize("n", [8, 84, 280])
 def test_against_a_naive_walk_over_the_words(block_size, half, transposed, flipped, n):
+    cleared = n == 84
     plan, buckets, _ = buckets_of(6, 10, block_size, n, (2, 3, 1), 30, seed=n)
     random = np.random.default_rng(1)
     header = stored_header_words(block_size, False, 6)
-    form = Form(header, block_size, plan.dense_unit, transposed, half)
+    form = Form(header, block_size, plan.dense_unit, transposed, half, cleared)
     inner, rows = (plan.x_groups, plan.y_groups) if transposed else (plan.y_groups, plan.x_groups)
     inner, rows = inner * block_size, rows * block_size
     # the columns of every tile in two pieces of one matrix of its own
@@ -86,7 +87,7 @@ def test_against_a_naive_walk_over_the_words(block_size, half, transposed, flipp
             form,
             workers,
         )
-    expected = start.copy()
+    expected = np.zeros_like(start) if cleared else start.copy()
     for tile in range(tiles):
         naive(buckets.words[tile], values[tile], tile + 1, form, dense[tile], expected[tile])
     found = stored["out"].swapaxes(1, 2) if flipped[1] else stored["out"]
@@ -96,7 +97,7 @@ def test_against_a_naive_walk_over_the_words(block_size, half, transposed, flipp
 @pytest.mark.parametrize("block_size", [1, 4])
 def test_other_regions_and_empty_lists_leave_the_sums(block_size):
     plan, buckets, _ = buckets_of(6, 6, block_size, 8, (1, 1, 1), 12)
-    form = Form(stored_header_words(block_size, False, 6), block_size, plan.dense_unit, False, False)
+    form = Form(stored_header_words(block_size, False, 6), block_size, plan.dense_unit, False, False, False)
     extent = 6 * block_size
     dense = np.ones((1, extent, 8), np.float32)
     box = np.array([[0, 1, 0, extent, 0, 8]], np.int64)
@@ -119,7 +120,7 @@ def test_other_regions_and_empty_lists_leave_the_sums(block_size):
 
 def test_what_lies_past_the_edge_is_zero_and_not_written():
     plan, buckets, matrix = buckets_of(6, 6, 4, 20, (1, 1, 1), 12)
-    form = Form(stored_header_words(4, False, 6), 4, plan.dense_unit, False, False)
+    form = Form(stored_header_words(4, False, 6), 4, plan.dense_unit, False, False, False)
     dense = np.random.default_rng(3).integers(-3, 4, (1, 24, 13)).astype(np.float32)
     out = np.zeros((1, 24, 13), np.float32)
     box = np.array([[0, 1, 0, 24, 0, 20]], np.int64)
