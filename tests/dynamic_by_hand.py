@@ -12,9 +12,10 @@ from ipusim.frontends.workload import load_workload
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
 from ipusim.lower.lowering import lower_graph
+from ipusim.plan.dynamic_placing import place
 from ipusim.plan.dynamic_plan import plan_dynamic
 from ipusim.plan.dynamic_problem import DynamicOptions
-from ipusim.plan.dynamic_sparse import DynamicSparsePlan, place
+from ipusim.plan.dynamic_sparse import DynamicSparsePlan
 from ipusim.plan.dynamic_update import pattern_update
 from ipusim.plan.sparse_problem import sparse_problem
 from ipusim.sparse.blocks import blocks_to_dense, device_block_size, reblock

@@ -201,6 +201,33 @@ def write_workers(
             place += WORKER_WORDS
 
 
+def value_places(placement: Placement, turned: bool) -> IntArray:
+    """Return where each place of the buckets is in the matrix, or -1: int64 array [tiles used, groups, b, b].
+
+    Parameters
+    ----------
+    placement : Placement
+    turned : bool
+        Positions are those in the transposed matrix, row-major.
+    """
+    plan, blocks = placement.plan, placement.blocks
+    size = plan.problem.block_size
+    index = np.full((plan.n_tiles_used, plan.bucket_groups, size, size), -1, np.int64)
+    rows, cols = blocks.shape
+    compiled(write_places)(
+        placement.piece_bucket,
+        placement.piece_start,
+        placement.piece_stop,
+        placement.order,
+        blocks.rows,
+        blocks.cols,
+        1 if turned else cols,
+        rows if turned else 1,
+        index,
+    )
+    return index
+
+
 def write_places(
     buckets: IntArray,
     starts: IntArray,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ipusim.chip.model import Chip
 from ipusim.cost.dynamic_non_zeros import ROW_WORDS, stored_header_words
@@ -10,7 +11,26 @@ from ipusim.plan.dynamic_partition import BucketOverflowError, Placement
 from ipusim.plan.dynamic_plan import DynamicPlan
 from ipusim.plan.dynamic_problem import DATA_BYTES
 from ipusim.plan.dynamic_search import WORD_LIMIT
-from ipusim.plan.sparse_problem import SparseProblem
+
+
+class Named(Protocol):
+    """A dynamic tensor of a graph, and how long the rows of the dense operands are."""
+
+    @property
+    def sparse(self) -> str:
+        """Tensor of the graph."""
+
+    @property
+    def k(self) -> int:
+        """Columns of the tensor."""
+
+    @property
+    def n(self) -> int:
+        """Columns of the dense operands."""
+
+    @property
+    def dtype(self) -> str:
+        """Number format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +54,7 @@ class BucketShortage:
     capacity_bytes: int
 
 
-def overflow_shortage(problem: SparseProblem, plan: DynamicPlan, error: BucketOverflowError) -> BucketShortage:
+def overflow_shortage(problem: Named, plan: DynamicPlan, error: BucketOverflowError) -> BucketShortage:
     """Return what is missing in the buckets of a plan that a pattern overflowed."""
     block_bytes = plan.problem.block_size**2 * plan.problem.data_bytes
     capacity = plan.problem.non_zero_groups * block_bytes if error.declared else plan.n_tiles_used * plan.bucket_bytes
@@ -46,7 +66,7 @@ def overflow_shortage(problem: SparseProblem, plan: DynamicPlan, error: BucketOv
     )
 
 
-def reach_shortage(problem: SparseProblem, chip: Chip) -> BucketShortage:
+def reach_shortage(problem: Named, chip: Chip) -> BucketShortage:
     """Return how far offsets would have to reach at least: over the operand of a tile, cut as often as possible."""
     row_bytes = problem.n * DATA_BYTES[problem.dtype]
     reach = min(
@@ -54,15 +74,15 @@ def reach_shortage(problem: SparseProblem, chip: Chip) -> BucketShortage:
         for parts in range(1, min(chip.n_tiles, problem.n) + 1)
     )
     return BucketShortage(
-        f"bucket of {problem.sparse}: the offsets of single elements have 16 bits, which reach over no tile's part of "
-        f"{problem.dense}; blocks of 4, 8 or 16 have no such limit",
+        f"bucket of {problem.sparse}: the offsets of single elements have 16 bits, which reach over no tile's part "
+        "of the dense operand; blocks of 4, 8 or 16 have no such limit",
         "reach",
         max(reach, WORD_LIMIT + 1),
         WORD_LIMIT,
     )
 
 
-def word_shortage(problem: SparseProblem, placement: Placement) -> BucketShortage | None:
+def word_shortage(problem: Named, placement: Placement) -> BucketShortage | None:
     """Return that the metadata of a placement cannot be written in 16-bit words, or None if they can."""
     largest = largest_word(placement)
     if largest <= WORD_LIMIT:

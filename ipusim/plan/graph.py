@@ -16,8 +16,8 @@ from ipusim.plan.problem import MatMulProblem, PlanOptions
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
 
 if TYPE_CHECKING:
+    from ipusim.plan.dynamic_placing import Placements
     from ipusim.plan.dynamic_shortage import BucketShortage
-    from ipusim.plan.dynamic_sparse import Placements
 
 
 class SparsePlan(Protocol):
@@ -104,7 +104,7 @@ def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placeme
     from ipusim.plan.dynamic_shortage import BucketShortage
     from ipusim.plan.dynamic_sparse import plan_dynamic_op
 
-    plan = plan_dynamic_op(graph, op, problem, chip, options, placements)
+    plan = plan_dynamic_op(graph, problem, chip, options, placements)
     if isinstance(plan, BucketShortage):
         return Unplannable(op.name, "bucket", problem, plan)
     return plan or Unplannable(op.name, "memory", problem)

@@ -10,15 +10,11 @@ from static_by_hand import Layout
 from ipusim.chip.load import load_chip
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import load_workload
+from ipusim.plan.dynamic_placing import declared_density, dynamic_options
 from ipusim.plan.dynamic_plan import plan_dynamic
 from ipusim.plan.dynamic_problem import DynamicOptions
 from ipusim.plan.dynamic_shortage import BucketShortage
-from ipusim.plan.dynamic_sparse import (
-    DynamicSparsePlan,
-    declared_density,
-    dynamic_options,
-    plan_dynamic_sparse,
-)
+from ipusim.plan.dynamic_sparse import DynamicSparsePlan, plan_dynamic_sparse
 from ipusim.plan.problem import PlanOptions
 from ipusim.plan.sparse_problem import sparse_problem
 from ipusim.sparse.blocks import blocks_to_dense
