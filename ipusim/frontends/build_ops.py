@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ipusim.files.wording import did_you_mean, join_words
 from ipusim.frontends.attributes import read_attributes
@@ -88,6 +89,12 @@ def _operands_are_allowed(draft: Draft, position: int, spec: OpSpec, operands: t
         if tensor and tensor.sparsity and index not in spec.sparse_inputs:
             draft.report((*where, index), f"{tensor.name} is sparse, and {spec.name} takes only dense operands here")
             allowed = False
+        elif tensor and tensor.sparsity and tensor.sparsity.pattern_of:
+            draft.report((*where, index), f"{tensor.name} is a result; a sparse operand has to be an input of the file")
+            allowed = False
+        elif tensor and not tensor.sparsity and index == spec.sparse_result:
+            draft.report((*where, index), f"{tensor.name} is dense, and {spec.name} needs a sparse operand here")
+            allowed = False
     return allowed
 
 
@@ -103,7 +110,12 @@ def _infer(
     except ShapeError as error:
         draft.report(_place(position, error), error.message, error.hint)
         return None
-    result = Tensor(draft.workload.ops[position].output, shape, dtype)
+    sparsity = None
+    if spec.sparse_result is not None:
+        like = sound[spec.sparse_result]
+        assert like.sparsity is not None
+        sparsity = replace(like.sparsity, pattern_of=like.name)
+    result = Tensor(draft.workload.ops[position].output, shape, dtype, sparsity=sparsity)
     return result if check_bytes(draft, ("ops", position, "output"), result) else None
 
 

@@ -40,7 +40,7 @@ def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
     options = tuple(sorted((name, _frozen(value)) for name, value in sparsity.options.items()))
     key = (tensor.shape[0], tensor.shape[1], sparsity.block_size, sparsity.density, sparsity.pattern, options)
     try:
-        return _build(key, seed ^ crc32(tensor.name.encode()))
+        return _build(key, seed ^ crc32((sparsity.pattern_of or tensor.name).encode()))
     except PatternError as error:
         problem = Problem("workload", 0, 0, f"tensors.{tensor.name}.sparsity", str(error))
         raise BadInputError([problem]) from None

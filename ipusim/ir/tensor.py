@@ -26,6 +26,8 @@ class Sparsity:
         Of a dynamic tensor: room in its buckets beyond an even spread of the non-zeros; 0.3 is 30 % more.
     declared : bool
         The density was given: dynamic mode makes room for that much. Else it was counted, and makes room for all.
+    pattern_of : str
+        Of the result of an op: the tensor whose non-zeros it has.
     """
 
     density: float
@@ -35,6 +37,7 @@ class Sparsity:
     options: Mapping[str, object] = field(default_factory=dict)
     oversize: float = 0.3
     declared: bool = True
+    pattern_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,8 @@ class OpSpec:
     attributes : tuple of Attribute
     sparse_inputs : tuple of int
         Positions of the operands that may be sparse.
+    sparse_result : int or None
+        Position of the operand that has to be sparse, and whose non-zeros the result has.
     """
 
     name: str
@@ -142,6 +144,7 @@ class OpSpec:
     reference: Callable[[tuple[F64Array, ...], Attrs], F64Array]
     attributes: tuple[Attribute, ...] = ()
     sparse_inputs: tuple[int, ...] = ()
+    sparse_result: int | None = None
 
 
 def shown(tensor: Tensor) -> str:
