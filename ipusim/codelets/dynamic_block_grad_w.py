@@ -139,23 +139,39 @@ def amp_piece_cycles(
     return cycles + 8 * (n_rows - 1) - CALL_CYCLES
 
 
+def amp_pieces_cycles(
+    n_pieces: int,
+    n_rows: int,
+    n_blocks: int,
+    z: int,
+    block_size: int,
+    float_input: bool,
+    float_partials: bool,
+    conv_units: int,
+    workers: int,
+) -> int:
+    """Return the cycles of the AMP vertex for `n_pieces` sub-groups with so many rows and blocks together."""
+    formats = (z, block_size, float_input, float_partials, conv_units, workers)
+    one = amp_piece_cycles(1, 1, *formats)
+    per_row = amp_piece_cycles(2, 1, *formats) - one
+    per_block = amp_piece_cycles(1, 2, *formats) - one
+    return n_pieces * one + (n_rows - n_pieces) * per_row + (n_blocks - n_pieces) * per_block
+
+
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    inputs, partials, z = settings["inputs"], settings["partials"], fields["cols"]
+    pieces = fields["own_sub_groups"]
+    if not settings["amp"]:
+        return CALL_CYCLES + OWN_CYCLES * pieces + int(chip.worker_contexts) * fields["worker_slots"]
+    inputs, partials = settings["inputs"], settings["partials"]
     formats = (int(settings["block_size"]), inputs == "float32", partials == "float32")
-    if not fields["blocks"]:
-        return CALL_CYCLES
-    if settings["amp"]:
-        units = conv_units_of(chip, inputs, partials)
-        return CALL_CYCLES + amp_piece_cycles(
-            fields["rows"], fields["blocks"], z, *formats, units, chip.worker_contexts
-        )
-    slots = plain_piece_slots(fields["worker_rows"], fields["worker_blocks"], z, *formats)
-    return CALL_CYCLES + OWN_CYCLES + int(chip.worker_contexts) * slots
+    units = conv_units_of(chip, inputs, partials)
+    counts = (pieces, fields["rows"], fields["blocks"], fields["cols"])
+    return CALL_CYCLES + amp_pieces_cycles(*counts, *formats, units, int(chip.worker_contexts))
 
 
 CODELET = Codelet(
     name="dynamic_block_grad_w",
-    fields=("rows", "blocks", "worker_rows", "worker_blocks", "cols"),
+    fields=("own_sub_groups", "rows", "blocks", "worker_slots", "cols"),
     cycles=_cycles,
     source="poplibs popsparse SparseDenseMatMulBlockGradW and its AMP variant, estimates",
 )

@@ -80,19 +80,25 @@ def grad_w_costs(placement: Placement) -> VertexCosts:
         sizes = placement.piece_stop - placement.piece_start
         cycles = base + per_row * (placement.piece_rows - 1) + per_block * (sizes - 1)
         return VertexCosts(CALL_CYCLES, 0, cycles)
+    return VertexCosts(CALL_CYCLES, 0, OWN_CYCLES + workers * slowest_slots(placement))
+
+
+def slowest_slots(placement: Placement) -> IntArray:
+    """Return the slots of the slowest worker of each piece of a vertex without AMP: int64 array [pieces]."""
+    problem = placement.plan.problem
     slots = np.zeros(placement.piece_start.size, np.int64)
     compiled(share_slots)(
         placement.piece_start,
         placement.piece_stop,
         placement.row_index,
-        plan.z,
-        block,
-        is_float,
-        float_partials,
-        workers,
+        placement.plan.z,
+        problem.block_size,
+        problem.data_bytes == 4,
+        problem.partial_bytes == 4,
+        problem.workers,
         slots,
     )
-    return VertexCosts(CALL_CYCLES, 0, OWN_CYCLES + workers * slots)
+    return slots
 
 
 def executed_grad_w(placement: Placement, overheads: DynamicOverheads) -> ExecutedCycles:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ipusim.plan.dynamic_executed_grad_w import slowest_slots
 from ipusim.plan.dynamic_partition import Placement
 from ipusim.plan.dynamic_plan import DynamicPlan
 from ipusim.plan.dynamic_vertices import element_wise_slots, widest_worker_columns
@@ -50,6 +51,29 @@ def piece_measures(placement: Placement, transposed: bool) -> Fields:
     if placement.plan.problem.block_size == 1:
         return {"worker_slots": element_wise_slots(placement, transposed)}
     return {"rows": placement.piece_rows, "blocks": placement.piece_stop - placement.piece_start}
+
+
+def gradient_codelet(plan: DynamicPlan) -> str:
+    """Return the codelet of the products of the weight gradient."""
+    return "dynamic_block_grad_w" if plan.problem.block_size > 1 else "dynamic_element_wise_grad_w"
+
+
+def gradient_measures(placement: Placement) -> Fields:
+    """Return what the pieces of a placement add to the fields of the vertex of the weight gradient: [pieces] each."""
+    none = np.zeros(placement.piece_start.size, np.int64)
+    measures = {"worker_slots": none if placement.plan.amp_grad_w else slowest_slots(placement)}
+    if placement.plan.problem.block_size > 1:
+        measures |= {"rows": placement.piece_rows, "blocks": placement.piece_stop - placement.piece_start}
+    return measures
+
+
+def bucket_fields(placement: Placement, measures: Fields) -> Fields:
+    """Return the fields of a vertex that looks through one bucket at home: int64 arrays [tiles used]."""
+    plan = placement.plan
+    own = placement.piece_bucket // plan.p_n == placement.piece_home // plan.p_n
+    others = np.bincount(placement.piece_bucket[~own], minlength=plan.n_tiles_used)
+    chosen = {name: values[own] for name, values in measures.items()}
+    return _fields(plan, placement.piece_bucket[own], others, chosen)
 
 
 def distribution_fields(placement: Placement, measures: Fields) -> Fields:
@@ -109,4 +133,5 @@ def _fields(plan: DynamicPlan, place: IntArray, others: IntArray, measures: Fiel
         fields[name] = np.bincount(place, values, size).astype(np.int64)
     if plan.problem.block_size > 1:
         fields["worker_cols"] = np.full(size, widest_worker_columns(plan), np.int64)
+    fields["cols"] = np.full(size, plan.z, np.int64)
     return fields
