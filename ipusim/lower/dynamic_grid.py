@@ -1,17 +1,19 @@
 """The tiles of a dynamic sparse product: which rows and columns each has of the dense operand and of the result.
 
-Tiles are numbered as by the library: rows of the sparse operand innermost, then the batch, then its columns. Arrays
-over tiles are in the order of the buckets, ``(x * p_k + y) * p_n + z``. Source: reference/sparse.md section 2.2.
+Arrays over tiles are in the order of the buckets, ``(x * p_k + y) * p_n + z``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from ipusim.ir.program import TileArray
-from ipusim.ir.regions import IntArray
+from ipusim.ir.program import Home, TileArray
+from ipusim.ir.regions import IntArray, Regions, volume
+from ipusim.lower.bucket_variables import bucket_tiles
+from ipusim.lower.grid import even_share
 from ipusim.plan.dynamic_sparse import DynamicSparsePlan
 
 
@@ -98,43 +100,69 @@ def build_dynamic_grid(plan: DynamicSparsePlan, groups: int) -> DynamicGrid:
     problem, chosen = plan.problem, plan.plan
     dense = Side(problem.k, problem.n, groups, problem.dense_transposed)
     result = Side(problem.m, problem.n, groups, problem.output_transposed)
-    p_m, p_k, p_n = chosen.p_m, chosen.p_k, chosen.p_n
-    x, y, z = (axis.ravel().astype(np.int64) for axis in np.indices((p_m, p_k, p_n)))
-    tile = ((y * p_n + z) * p_m + x).astype(np.int32)
+    x, y, z = (axis.ravel().astype(np.int64) for axis in np.indices((chosen.p_m, chosen.p_k, chosen.p_n)))
     rows, inner = (y, x) if plan.transposed else (x, y)
-    row_size, inner_size = chosen.x_groups, chosen.y_groups
+    block = chosen.problem.block_size
+    row_size, inner_size = chosen.x_groups * block, chosen.y_groups * block
     if plan.transposed:
         row_size, inner_size = inner_size, row_size
-    block = chosen.problem.block_size
-
-    begin, end = column_pieces(problem.n, groups, chosen.z, p_n)
-    of_part = np.searchsorted(begin // chosen.z, np.arange(p_n + 1))
-    counts = np.diff(of_part)[z]
-    segments = np.concatenate([[0], np.cumsum(counts)])
-    piece = np.repeat(np.arange(len(tile)), counts)
-    col = of_part[z][piece] + np.arange(len(piece)) - segments[piece]
-
-    def rows_of(part: IntArray, size: int, extent: int) -> tuple[IntArray, IntArray]:
-        return part * size * block, np.minimum((part + 1) * size * block, extent)
-
+    columns = column_pieces(problem.n, groups, chosen.z, chosen.p_n)
+    dense_box, segments = part_boxes(dense, inner, inner_size, z, columns)
+    result_box, _ = part_boxes(result, rows, row_size, z, columns)
+    p_rows, p_inner = int(rows.max()) + 1, int(inner.max()) + 1
+    tile = bucket_tiles(chosen)
     return DynamicGrid(
-        dense,
-        result,
-        int(rows.max()) + 1,
-        int(inner.max()) + 1,
-        p_n,
-        tile,
-        rows,
-        inner,
-        z,
-        segments,
-        dense.boxes(*rows_of(inner[piece], inner_size, problem.k), begin[col], end[col]),
-        result.boxes(*rows_of(rows[piece], row_size, problem.m), begin[col], end[col]),
+        dense, result, p_rows, p_inner, chosen.p_n, tile, rows, inner, z, segments, dense_box, result_box
     )
 
 
-def column_pieces(n: int, groups: int, width: int, parts: int) -> tuple[IntArray, IntArray]:
-    """Return where the pieces of all parts of the columns begin and end, ascending.
+class Columns(NamedTuple):
+    """The pieces in which the columns of a product are cut.
+
+    Attributes
+    ----------
+    begin, end : int64 array [pieces]
+        Ascending.
+    first : int64 array [parts + 1]
+        Where the pieces of each part start.
+    """
+
+    begin: IntArray
+    end: IntArray
+    first: IntArray
+
+
+def part_boxes(
+    side: Side, row_part: IntArray, row_size: int, col_part: IntArray, columns: Columns
+) -> tuple[IntArray, IntArray]:
+    """Return the boxes of parts of a matrix, [pieces, 6], and where those of each part start, [n + 1].
+
+    Parameters
+    ----------
+    side : Side
+    row_part, col_part : int64 array [n]
+        Which rows and columns each of the parts has.
+    row_size : int
+        Rows of a part; the last one may have fewer.
+    columns : Columns
+    """
+    counts = np.diff(columns.first)[col_part]
+    segments = np.concatenate([[0], np.cumsum(counts)])
+    owner = np.repeat(np.arange(len(col_part)), counts)
+    piece = columns.first[col_part][owner] + np.arange(len(owner)) - segments[owner]
+    begin = row_part[owner] * row_size
+    end = np.minimum(begin + row_size, side.extent)
+    return side.boxes(begin, end, columns.begin[piece], columns.end[piece]), segments
+
+
+def shared_pieces_home(tile: TileArray, box: IntArray, member: IntArray, members: int) -> Home:
+    """Return where a dense operand lives: tile number `member` of those that need a piece keeps its equal share."""
+    begin, end = even_share(volume(box), member, np.full(len(box), members))
+    return Home(tile, Regions(box, begin, end))
+
+
+def column_pieces(n: int, groups: int, width: int, parts: int) -> Columns:
+    """Return the pieces of all parts of the columns.
 
     Parameters
     ----------
@@ -144,7 +172,8 @@ def column_pieces(n: int, groups: int, width: int, parts: int) -> tuple[IntArray
         Columns of a part, and parts.
     """
     begin = np.arange(parts, dtype=np.int64) * width
-    if groups == 1:
-        return begin, begin + width
-    begin = np.unique(np.concatenate([begin, np.arange(groups, dtype=np.int64) * (n // groups)]))
-    return begin, np.append(begin[1:], n)
+    end = begin + width
+    if groups > 1:
+        begin = np.unique(np.concatenate([begin, np.arange(groups, dtype=np.int64) * (n // groups)]))
+        end = np.append(begin[1:], n)
+    return Columns(begin, end, np.searchsorted(begin // width, np.arange(parts + 1)))

@@ -11,14 +11,13 @@ from math import prod
 
 import numpy as np
 
-from ipusim.cost.dynamic_non_zeros import WORD_BYTES
 from ipusim.ir.program import Home, Operand, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, volume, whole_boxes
 from ipusim.ir.tensor import Op
+from ipusim.lower.bucket_variables import buckets_of, packed_weight
 from ipusim.lower.builder import Builder
-from ipusim.lower.dynamic_grid import DynamicGrid, build_dynamic_grid
+from ipusim.lower.dynamic_grid import DynamicGrid, build_dynamic_grid, shared_pieces_home
 from ipusim.lower.dynamic_phases import Control, from_home, propagation
-from ipusim.lower.grid import even_share
 from ipusim.lower.operands import bring, home_bytes
 from ipusim.lower.reduction import Blocks, Shares, build_stage, next_shares, unreduced
 from ipusim.plan.dynamic_fields import (
@@ -47,8 +46,19 @@ class _DynamicMatmul:
         flat = problem.dense_transposed and problem.output_transposed
         leading = prod(builder.graph.tensors[problem.dense].shape[:-2])
         self.grid = build_dynamic_grid(plan, 1 if flat else leading)
-        self.values, self.metadata = packed_weight(builder, plan, self.grid)
-        self.dense = bring(builder, op.name, problem.dense, self.grid.dense.shape, _dense_home(self.grid))
+        self.values, self.metadata = packed_weight(builder, plan)
+        self.dense = bring(
+            builder,
+            op.name,
+            problem.dense,
+            self.grid.dense.shape,
+            shared_pieces_home(
+                self.grid.tile[self.grid.piece],
+                self.grid.dense_box,
+                self.grid.row_part[self.grid.piece],
+                self.grid.p_rows,
+            ),
+        )
         self.held = BucketMetadata(plan)
         self.partials = self._partials()
 
@@ -151,7 +161,7 @@ class _DynamicMatmul:
             for variable in (self.values, self.metadata):
                 bucket_bytes = variable.shape[2] * variable.element_bytes
                 sent = np.where(others > 0, bucket_bytes, 0)
-                regions = _buckets_of(variable, region)
+                regions = buckets_of(variable, region)
                 found.append(from_home("buckets", variable, grid.tile, regions, sent, others * bucket_bytes))
             found[-1] = replace(found[-1], gaps=others)
         return tuple(found)
@@ -166,7 +176,7 @@ class _DynamicMatmul:
         for variable in (alias, self.metadata):
             moved = np.zeros(self.builder.chip.n_tiles, dtype=np.int64)
             moved[grid.tile] = variable.shape[2] * variable.element_bytes
-            found.append(from_home("propagate", variable, grid.tile, _buckets_of(variable, region), moved, moved))
+            found.append(from_home("propagate", variable, grid.tile, buckets_of(variable, region), moved, moved))
         return tuple(found)
 
     def _multiply(self, fields: Fields, values: Variable, distance: tuple[int, int] | None) -> VertexSet:
@@ -180,7 +190,7 @@ class _DynamicMatmul:
             tile=grid.tile,
             fields=fields,
             operands=(
-                Operand(values.name, "in", _buckets_of(values, region)),
+                Operand(values.name, "in", buckets_of(values, region)),
                 Operand(self.dense.name, "in", whole_boxes(grid.dense_box), self._segments()),
                 Operand(self.partials.name, "inout", self._partial_regions(), self._segments()),
             ),
@@ -229,55 +239,6 @@ class _DynamicMatmul:
             operands=(Operand(self.partials.name, "in", home.regions), Operand(result.name, "out", home.regions)),
             settings={"input": self.partials.dtype, "output": result.dtype, "dtype": result.dtype},
         )
-
-
-def packed_weight(builder: Builder, plan: DynamicSparsePlan, grid: DynamicGrid) -> tuple[Variable, Variable]:
-    """Return the variables of a weight's values and metadata in buckets; ops with the same placement share them.
-
-    A weight that is laid out in several ways (for ops with different batches) lies on the chip several times: the host
-    writes all of them.
-    """
-    key = id(plan.placement)
-    if key in builder.packed:
-        values, metadata = (builder.variables[name] for name in builder.packed[key])
-        return values, metadata
-    chosen, name = plan.plan, plan.problem.sparse
-    regions, block = chosen.p_m * chosen.p_k, chosen.problem.block_size
-    unit = np.arange(len(grid.tile), dtype=np.int64)
-    shape = (regions, chosen.p_n, chosen.bucket_groups * block * block)
-    dtype = builder.graph.tensors[name].dtype
-    home = Home(grid.tile, _bucket(shape, unit))
-    declared = builder.add_variable(f"{name}.buckets", shape, dtype, "tensor", home)
-    values = replace(declared, tensor=name, index=plan.value_index)
-    builder.variables[values.name] = values
-    builder.inputs.setdefault(name, values.name)
-    shape = (regions, chosen.p_n, chosen.bucket_words)
-    home = Home(grid.tile, _bucket(shape, unit))
-    label = f"{values.name}.metadata"
-    metadata = Variable(label, shape, "uint16", "metadata", label, WORD_BYTES, home)
-    builder.variables[label] = metadata
-    builder.packed[key] = (values.name, label)
-    return values, metadata
-
-
-def _bucket(shape: tuple[int, int, int], unit: IntArray) -> Regions:
-    """Return the bucket of each tile in a variable [regions, p_n, elements]."""
-    region, z = np.divmod(unit, shape[1])
-    return whole_boxes(np.stack([region, region + 1, z, z + 1, 0 * z, 0 * z + shape[2]], axis=1))
-
-
-def _buckets_of(variable: Variable, region: IntArray) -> Regions:
-    """Return all buckets of a region, for each tile."""
-    _, p_n, size = variable.shape
-    zero = np.zeros_like(region)
-    return whole_boxes(np.stack([region, region + 1, zero, zero + p_n, zero, zero + size], axis=1))
-
-
-def _dense_home(grid: DynamicGrid) -> Home:
-    """Return where the dense operand lives: each block is shared out among the tiles that need it."""
-    piece = grid.piece
-    begin, end = even_share(volume(grid.dense_box), grid.row_part[piece], np.full(len(piece), grid.p_rows))
-    return Home(grid.tile[piece], Regions(grid.dense_box, begin, end))
 
 
 def _block_number(grid: DynamicGrid) -> IntArray:

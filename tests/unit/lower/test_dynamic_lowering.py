@@ -247,9 +247,9 @@ def test_control_is_on_a_tile_without_work_where_there_is_one():
 
 
 def test_columns_are_cut_at_the_edges_of_matrices():
-    begin, end = column_pieces(10, 1, 4, 3)
+    begin, end, _ = column_pieces(10, 1, 4, 3)
     assert list(zip(begin.tolist(), end.tolist(), strict=True)) == [(0, 4), (4, 8), (8, 12)]
-    begin, end = column_pieces(10, 2, 4, 3)
+    begin, end, _ = column_pieces(10, 2, 4, 3)
     assert list(zip(begin.tolist(), end.tolist(), strict=True)) == [(0, 4), (4, 5), (5, 8), (8, 10)]
 
 
@@ -258,7 +258,7 @@ def test_boxes_cover_a_matrix_once(flipped):
     groups = 1 if flipped else 3
     side = Side(8, 12, groups, flipped)
     covered = np.zeros(side.shape, dtype=int)
-    begin, end = column_pieces(12, groups, 5, 3)
+    begin, end, _ = column_pieces(12, groups, 5, 3)
     for row, (first, last) in itertools.product(range(0, 8, 4), zip(begin, end, strict=True)):
         box = side.boxes(np.array([row]), np.array([row + 4]), np.array([first]), np.array([last]))[0]
         covered[box[0] : box[1], box[2] : box[3], box[4] : box[5]] += 1
