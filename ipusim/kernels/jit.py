@@ -5,7 +5,7 @@ planner needs them millions of times: :func:`compiled` returns the Numba version
 every ipusim function that it calls.
 
 Numba's own cache looks only at the file of the function itself. The cache folder used here carries a digest of every
-source file of the package, so that a change in a helper recompiles its callers.
+source file of the rooms that hold formulas, so that a change in a helper recompiles its callers.
 """
 
 from __future__ import annotations
@@ -27,11 +27,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = __name__.partition(".")[0]
 
+# What compiled formulas are made of, and what kernels are made of.
+FORMULA_ROOMS = ("codelets", "cost", "kernels", "plan", "sparse")
+KERNEL_ROOMS = ("kernels",)
 
-def _numba(room: str = "") -> Any:
-    """Return numba, with its cache in a folder for the present sources of a room (of the whole package by default)."""
+
+def _numba(rooms: tuple[str, ...]) -> Any:
+    """Return numba, with its cache in a folder for the present sources of some rooms."""
     numba: Any = import_module("numba")
-    numba.config.CACHE_DIR = str(cache_folder() / "numba" / source_digest(room))
+    numba.config.CACHE_DIR = str(cache_folder() / "numba" / source_digest(*rooms))
     return numba
 
 
@@ -41,13 +45,14 @@ def cache_folder() -> Path:
 
 
 @cache
-def source_digest(room: str = "") -> str:
-    """Return a digest of the names, sizes and times of the source files of a room, or of the whole package."""
-    root = Path(__file__).parents[1] / room
+def source_digest(*rooms: str) -> str:
+    """Return a digest of the names, sizes and times of the source files of some rooms, or of the whole package."""
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        status = path.stat()
-        digest.update(f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for room in rooms or ("",):
+        for path in sorted((root / room).rglob("*.py")):
+            status = path.stat()
+            digest.update(f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -56,6 +61,11 @@ def compiled(function: F) -> F:
     """Return `function` compiled by Numba (``cache=True, nogil=True``, no fastmath, serial).
 
     Every global of the function that is itself a function of this package is compiled too.
+
+    Raises
+    ------
+    ValueError
+        One of them is outside the rooms whose sources the cache is keyed by.
     """
     return cast(F, _compiled(function, callee=False))
 
@@ -63,6 +73,9 @@ def compiled(function: F) -> F:
 @cache
 def _compiled(function: Any, callee: bool) -> Any:
     """Compile a function with its helpers; a `callee` is called by compiled code only and needs no wrappers."""
+    package, _, inside = function.__module__.partition(".")
+    if package == _PACKAGE and inside.partition(".")[0] not in FORMULA_ROOMS:
+        raise ValueError(f"formulas are compiled from {', '.join(FORMULA_ROOMS)}, not from {function.__module__}")
     replaced = dict(function.__globals__)
     for name in _names(function.__code__):
         value = replaced.get(name)
@@ -73,7 +86,7 @@ def _compiled(function: Any, callee: bool) -> Any:
     clone.__qualname__ = function.__qualname__
     clone.__doc__ = function.__doc__
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if callee else {"no_cfunc_wrapper": True}
-    return _numba().njit(cache=not callee, nogil=True, error_model="numpy", **wrappers)(clone)
+    return _numba(FORMULA_ROOMS).njit(cache=not callee, nogil=True, error_model="numpy", **wrappers)(clone)
 
 
 def kernel(function: F) -> F:
@@ -83,13 +96,13 @@ def kernel(function: F) -> F:
     it calls is an :func:`inner_kernel` or an :func:`intrinsic`. Kernels depend on no source outside of this room.
     """
     options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-    return cast(F, _numba("kernels").njit(**options)(function))
+    return cast(F, _numba(KERNEL_ROOMS).njit(**options)(function))
 
 
 def inner_kernel(function: F) -> F:
     """Compile a function that only kernels call; it is cached as a part of them."""
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
-    return cast(F, _numba("kernels").njit(**options)(function))
+    return cast(F, _numba(KERNEL_ROOMS).njit(**options)(function))
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:
@@ -100,7 +113,7 @@ def intrinsic(function: Callable[..., Any]) -> Any:
     IpusimError
         The processor is an x86 from before 2013, without the instructions that such operations are made of.
     """
-    _numba("kernels")
+    _numba(KERNEL_ROOMS)
     processor, features = host()
     missing = {"fma", "f16c"} - features
     if processor.startswith("x86") and missing:
