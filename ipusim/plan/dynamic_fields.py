@@ -133,5 +133,4 @@ def _fields(plan: DynamicPlan, place: IntArray, others: IntArray, measures: Fiel
         fields[name] = np.bincount(place, values, size).astype(np.int64)
     if plan.problem.block_size > 1:
         fields["worker_cols"] = np.full(size, widest_worker_columns(plan), np.int64)
-    fields["cols"] = np.full(size, plan.z, np.int64)
     return fields
