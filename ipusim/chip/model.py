@@ -107,7 +107,15 @@ class Chip(BaseModel):
     static_power_w: Number | None = _optional("power of the chip at rest", "W")
     chip_power_w: Number | None = _optional("power of the chip under load, as published", "W")
     die_area_mm2: Number | None = _optional("area of the die", "mm2")
-    process_nm: Number | None = _optional("name of the process node", "nm")
+    process_nm: Number | None = _constant("name of the process node", "nm", default=None, gt=0, le=1000)
+    sram_area_mm2_per_mib: Number | None = _optional("tile memory with its periphery, at 7 nm", "mm2/MiB")
+    amp_area_mm2_per_mac: Number | None = _optional("AMP per float16 product and cycle of its rate, at 7 nm", "mm2")
+    tile_core_area_mm2: Number | None = _optional("tile without memory, AMP and worker contexts, at 7 nm", "mm2")
+    worker_context_area_mm2: Number | None = _optional("registers and issue of one worker context, at 7 nm", "mm2")
+    exchange_area_um2_per_crosspoint: Number | None = _optional(
+        "exchange per pair of tiles and byte of its width, at 7 nm", "um2"
+    )
+    uncore_area_mm2: Number | None = _optional("links, host interface, clocks and test; the same at every node", "mm2")
 
     _provenance: Mapping[str, Provenance] = PrivateAttr(default_factory=dict)
 

@@ -7,6 +7,7 @@ from typing import Any
 from ipusim.chip.fields import constant_fields, field_description, field_units
 from ipusim.chip.model import Chip
 from ipusim.chip.provenance import Provenance, find_provenance
+from ipusim.cost.area import area_breakdown
 
 
 def chip_document(chip: Chip) -> dict[str, Any]:
@@ -15,9 +16,9 @@ def chip_document(chip: Chip) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``name``, ``description``; ``derived``: see :func:`derived_peaks`; ``constants``: field to ``value`` (None
-        where nothing is known), ``unit``, ``meaning``, ``confidence``, ``source``, ``note``, and ``parts``: what of a
-        table has an origin of its own, by its dotted path inside the field.
+        ``name``, ``description``; ``derived``: see :func:`derived_peaks` and :func:`derived_area`; ``constants``: field
+        to ``value`` (None where nothing is known), ``unit``, ``meaning``, ``confidence``, ``source``, ``note``, and
+        ``parts``: what of a table has an origin of its own, by its dotted path inside the field.
     """
     plain = chip.model_dump(mode="json")
     units = field_units()
@@ -34,7 +35,7 @@ def chip_document(chip: Chip) -> dict[str, Any]:
     return {
         "name": chip.name,
         "description": chip.description,
-        "derived": derived_peaks(chip),
+        "derived": derived_peaks(chip) | derived_area(chip),
         "constants": constants,
     }
 
@@ -64,3 +65,11 @@ def derived_peaks(chip: Chip) -> dict[str, Any]:
         "exchange_bytes_per_s": chip.exchange_bytes_per_s,
         "links_bytes_per_s": chip.n_links * chip.link_bytes_per_s,
     }
+
+
+def derived_area(chip: Chip) -> dict[str, Any]:
+    """Return ``area_mm2`` of the die and ``area_by_part_mm2``; None where the chip lacks a constant for it."""
+    area = area_breakdown(chip)
+    if area is None:
+        return {"area_mm2": None, "area_by_part_mm2": None}
+    return {"area_mm2": area.total, "area_by_part_mm2": area.to_dict()}

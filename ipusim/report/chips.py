@@ -63,7 +63,17 @@ def _derived(derived: Mapping[str, Any]) -> list[RenderableType]:
     table.add_row("SRAM read rate of all tiles", format_scaled(derived["sram_read_bytes_per_s"], "B/s"))
     table.add_row("exchange rate of all tiles", format_scaled(derived["exchange_bytes_per_s"], "B/s"))
     table.add_row("all links, one direction", format_scaled(derived["links_bytes_per_s"], "B/s"))
-    return [heading("Derived"), indented(table)]
+    if derived["area_mm2"] is not None:
+        table.add_row("area of the die", f"{derived['area_mm2']:,.4g} mm2")
+    lines: list[RenderableType] = [heading("Derived"), indented(table)]
+    return lines + [indented(Text(line, QUIET)) for line in _area(derived)]
+
+
+def _area(derived: Mapping[str, Any]) -> list[str]:
+    if derived["area_mm2"] is None:
+        return []
+    parts = derived["area_by_part_mm2"].items()
+    return ["area: " + ", ".join(f"{name.replace('_', ' ')} {area:,.4g}" for name, area in parts) + " mm2"]
 
 
 def _modes(modes: Iterable[Mapping[str, Any]]) -> RenderableType:
