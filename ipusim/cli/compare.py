@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ipusim.cli.files import missing_folders
 from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption
 from ipusim.cli.output import emit, layout, wants_json
 from ipusim.cli.progress import progress_line
@@ -124,9 +125,6 @@ def _check_files(csv: Path | None, plots: Sequence[Path], output: Path | None) -
         for path in plots
         if path.suffix not in (".svg", ".png")
     ]
-    named = [("--csv", csv), *(("--plot", path) for path in plots), ("--output", output)]
-    for option, path in named:
-        if path is not None and not path.parent.is_dir():
-            problems.append(Problem(option, 0, 0, "", f"there is no folder {str(path.parent)!r}"))
+    problems += missing_folders(("--csv", csv), *(("--plot", path) for path in plots), ("--output", output))
     if problems:
         raise BadInputError(problems)

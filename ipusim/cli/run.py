@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption, ThreadsOption
 from ipusim.cli.output import emit, layout, wants_json
 from ipusim.cli.progress import progress_line
+from ipusim.cli.tracing import check_trace, write_run_trace
 from ipusim.errors import BadInputError, Problem
 
 
@@ -18,6 +24,8 @@ def command(
     verify: bool = False,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
+    trace: Annotated[Path | None, Parameter(name="--trace")] = None,
+    trace_tiles: Annotated[str | None, Parameter(name="--trace-tiles")] = None,
     output: OutputOption = None,
 ) -> int:
     """Compile, time, execute and check one workload.
@@ -35,8 +43,13 @@ def command(
         Only count cycles and bytes; compute no values.
     verify
         Check while executing that every vertex reads only what its tile holds.
+    trace
+        Write a Chrome trace to this .json or .json.gz file, too: open it in ui.perfetto.dev or chrome://tracing.
+    trace_tiles
+        Tiles with a track of their own in the trace, such as 0,8-15.
     """
     _check(no_execute, verify, threads)
+    tiles = check_trace(trace, trace_tiles)
     from ipusim.pipeline import simulate
 
     with progress_line() as progress:
@@ -49,6 +62,8 @@ def command(
             threads=threads,
             progress=progress,
         )
+    if trace is not None:
+        write_run_trace(run, trace, tiles)
     result = run.to_dict()
     if wants_json(as_json, output):
         from ipusim.report.json import render_json

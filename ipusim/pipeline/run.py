@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -190,6 +191,18 @@ class Run:
     def assumed_constants(self) -> int:
         """Number of the chip's constants whose value is assumed."""
         return sum(entry.confidence == "assumed" for entry in self.compiled.chip.provenance.values())
+
+    def to_chrome_trace(self, tiles: Sequence[int] = ()) -> str | None:
+        """Return the run as a Chrome trace (JSON text) with tracks of `tiles`, or None if it does not fit."""
+        from ipusim.report.chrome_trace import render_trace
+        from ipusim.report.timeline import program_loops
+
+        compiled = self.compiled
+        if self.trace is None or compiled.program is None:
+            return None
+        title = f"{self.workload} on {self.chip}"
+        loops = program_loops(compiled.program)
+        return render_trace(self.trace, loops, compiled.chip.clock_hz, compiled.memory, tiles, title)
 
     def to_html(self) -> str:
         """Return the report as one HTML page that needs nothing else: the text of the terminal report."""
