@@ -263,17 +263,15 @@ def estimate(machine: Machine, product: Product, variant: Variant, split: Split)
         width = min(8, variant.outer_channels * product.output_bytes)
         regroup = ceil_div(owned_outputs * product.output_bytes * 5, width * 4)
     rearrange = 0
-    rearranged_bytes = 0
+    rearranged = 0
     if not variant.swapped:
-        inputs_share = ceil_div(product.groups * product.rows * product.inner, tiles) * product.input_bytes
-        weights_share = ceil_div(product.groups * product.inner * product.outer, tiles) * product.input_bytes
-        outputs_share = ceil_div(product.groups * product.rows * product.outer, tiles) * product.output_bytes
+        inputs_share, weights_share, outputs_share = even_shares(product, tiles)
         rearrange = (
             rearrange_cycles(machine, inputs_share, product.inner, product.input_bytes)
             + rearrange_cycles(machine, weights_share, product.inner, product.input_bytes)
             + rearrange_cycles(machine, outputs_share, product.outer, product.output_bytes)
         )
-        rearranged_bytes = 2 * max(inputs_share, weights_share, outputs_share)
+        rearranged = rearranged_bytes(product, tiles)
 
     held_inputs = input_elements * product.input_bytes
     held = weight_elements * product.input_bytes + output_elements * product.partial_bytes
@@ -296,8 +294,22 @@ def estimate(machine: Machine, product: Product, variant: Variant, split: Split)
         slices * regroup,
         rearrange,
         cast,
-        kept + max(rearranged_bytes, held, temporary_bytes(owned_outputs, split.p_inner, product.partial_bytes, True)),
+        kept + max(rearranged, held, temporary_bytes(owned_outputs, split.p_inner, product.partial_bytes, True)),
     )
+
+
+def even_shares(product: Product, tiles: int) -> tuple[int, int, int]:
+    """Return the bytes of inputs, weights and outputs on a tile, where each is spread evenly."""
+    return (
+        ceil_div(product.groups * product.rows * product.inner, tiles) * product.input_bytes,
+        ceil_div(product.groups * product.inner * product.outer, tiles) * product.input_bytes,
+        ceil_div(product.groups * product.rows * product.outer, tiles) * product.output_bytes,
+    )
+
+
+def rearranged_bytes(product: Product, tiles: int) -> int:
+    """Return the bytes that a tile needs while the layout of the largest matrix is changed: old and new share."""
+    return 2 * max(even_shares(product, tiles))
 
 
 def rearrange_cycles(machine: Machine, n_bytes: int, extent: int, element_bytes: int) -> int:

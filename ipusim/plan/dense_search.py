@@ -18,6 +18,7 @@ from ipusim.plan.dense_estimate import (
     Split,
     Variant,
     estimate,
+    rearranged_bytes,
     total_cycles,
 )
 
@@ -42,6 +43,17 @@ def distinct_splits(extent: int, limit: int) -> IntArray:
             count += 1
             previous = largest
     return found[:count]
+
+
+def largest_below(splits: IntArray, limit: int) -> IntArray:
+    """Return the place of the largest of some ascending splits up to 0, 1, ..., `limit`, or -1: int64 array."""
+    places = np.empty(limit + 1, dtype=np.int64)
+    place = -1
+    for most in range(limit + 1):
+        while place + 1 < len(splits) and splits[place + 1] <= most:
+            place += 1
+        places[most] = place
+    return places
 
 
 def cuts(extent: int, limit: int) -> IntArray:
@@ -124,6 +136,7 @@ def try_rows(
     index: int,
     split: Split,
     row_splits: IntArray,
+    row_places: IntArray,
     limit_bytes: int,
     table: IntArray,
 ) -> None:
@@ -140,13 +153,13 @@ def try_rows(
     inner = ceil_div(ceil_div(product.inner, variant.inner_channels), inner_parts) * variant.inner_channels
     outer = ceil_div(ceil_div(product.outer, variant.outer_channels), outer_parts) * variant.outer_channels
     load_cycles = variant.units * machine.amp_weight_bytes // machine.amp_load_bytes
-    for place in range(len(row_splits) - 1, -1, -1):
+    for place in range(row_places[machine.n_tiles // others], -1, -1):
         p_rows = row_splits[place]
-        if p_rows * others > machine.n_tiles:
-            continue
         rows = ceil_div(product.rows, p_rows)
         held = inner * outer * product.input_bytes + rows * outer * product.partial_bytes
         held = groups * (held + rows * inner * product.input_bytes)
+        if split.s_inner > 1:
+            held += ceil_div(groups * rows * outer, split.p_inner) * product.partial_bytes
         if held > limit_bytes:
             return
         floor = cycles_floor(product, variant, load_cycles, machine.workers, inner_parts, outer_parts, rows)
@@ -189,9 +202,12 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
                 product.partial_bytes,
                 product.output_bytes,
             )
+        if not variant.swapped and rearranged_bytes(work, machine.n_tiles) > limit_bytes:
+            continue
         inner_grains = ceil_div(work.inner, variant.inner_channels)
         outer_grains = ceil_div(work.outer, variant.outer_channels)
         row_splits = distinct_splits(work.rows, machine.n_tiles)
+        row_places = largest_below(row_splits, machine.n_tiles)
         inner_cuts = cuts(inner_grains, machine.n_tiles)
         outer_cuts = cuts(outer_grains, machine.n_tiles)
         for p_groups in distinct_splits(work.groups, machine.n_tiles):
@@ -204,4 +220,4 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
                     if s_inner > 1 and s_outer > 1:
                         continue
                     split = Split(p_groups, 1, p_inner, p_outer, s_inner, s_outer, 0)
-                    try_rows(machine, work, variant, index, split, row_splits, limit_bytes, table)
+                    try_rows(machine, work, variant, index, split, row_splits, row_places, limit_bytes, table)
