@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.exchange import receive_cycles
 from ipusim.ir.regions import IntArray
 from ipusim.plan.dense_estimate import (
     HMAC,
@@ -138,12 +139,14 @@ def try_rows(
     row_splits: IntArray,
     row_places: IntArray,
     limit_bytes: int,
+    most_cycles: int,
     table: IntArray,
 ) -> None:
     """Try every split of the rows for otherwise fixed splits, from many parts to few.
 
     With fewer parts a tile holds more rows: once the operands alone break the memory bound, or the bound of the
-    cycles the table, no further split can succeed.
+    cycles the table, no further split can succeed. The bound counts the multiplying, the partial sums and the rows
+    that arrive; the weights that arrive, too, are bounded below before a split is estimated, but they become fewer.
     """
     others = split.p_groups * split.p_inner * split.p_outer
     inner_parts = split.p_inner * split.s_inner
@@ -153,6 +156,9 @@ def try_rows(
     inner = ceil_div(ceil_div(product.inner, variant.inner_channels), inner_parts) * variant.inner_channels
     outer = ceil_div(ceil_div(product.outer, variant.outer_channels), outer_parts) * variant.outer_channels
     load_cycles = variant.units * machine.amp_weight_bytes // machine.amp_load_bytes
+    single = machine.exchange_sixteenths
+    shared = single * 2 if machine.bus_sharing and split.p_outer % machine.tiles_per_bus == 0 else single
+    weights = groups * inner * outer
     for place in range(row_places[machine.n_tiles // others], -1, -1):
         p_rows = row_splits[place]
         rows = ceil_div(product.rows, p_rows)
@@ -163,8 +169,14 @@ def try_rows(
         if held > limit_bytes:
             return
         floor = cycles_floor(product, variant, load_cycles, machine.workers, inner_parts, outer_parts, rows)
-        if slices * groups * floor > table[len(table) - 1, 0]:
+        partials = receive_cycles(groups * rows * outer * product.partial_bytes, single)
+        moved = groups * rows * inner - groups * rows * inner // split.p_outer
+        floor = slices * (groups * floor + partials) + receive_cycles(moved * product.input_bytes, shared)
+        if floor > min(most_cycles, table[len(table) - 1, 0]):
             return
+        floor += slices * receive_cycles((weights - weights // p_rows) * product.input_bytes, single)
+        if floor > min(most_cycles, table[len(table) - 1, 0]):
+            continue
         for broadcast in range(2 if split.s_outer > 1 else 1):
             whole = Split(split.p_groups, p_rows, split.p_inner, split.p_outer, split.s_inner, split.s_outer, broadcast)
             terms = estimate(machine, product, variant, whole)
@@ -175,6 +187,8 @@ def try_rows(
 
 def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: int, table: IntArray) -> None:
     """Fill `table` with the best plans.
+
+    Plans without serial slices are tried first, on their own: they are few, and what they take bounds all others.
 
     Parameters
     ----------
@@ -187,6 +201,21 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
     table : int64 array [kept, COLUMNS]
         Sorted best plans, first column ``UNBOUNDED`` where empty. Changed in place.
     """
+    parallel = table.copy()
+    try_variants(machine, product, variants, limit_bytes, UNBOUNDED, True, parallel)
+    try_variants(machine, product, variants, limit_bytes, parallel[len(parallel) - 1, 0], False, table)
+
+
+def try_variants(
+    machine: Machine,
+    product: Product,
+    variants: IntArray,
+    limit_bytes: int,
+    most_cycles: int,
+    parallel_only: bool,
+    table: IntArray,
+) -> None:
+    """Try the plans of every variant that may take `most_cycles` or less; see :func:`search`."""
     for index in range(len(variants)):
         variant = Variant(
             variants[index, 0], variants[index, 1], variants[index, 2], variants[index, 3], variants[index, 4]
@@ -213,11 +242,15 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
         for p_groups in distinct_splits(work.groups, machine.n_tiles):
             for outer in range(len(outer_cuts)):
                 p_outer, s_outer = outer_cuts[outer, 0], outer_cuts[outer, 1]
+                if parallel_only and s_outer > 1:
+                    continue
                 for inner in range(len(inner_cuts)):
                     p_inner, s_inner = inner_cuts[inner, 0], inner_cuts[inner, 1]
                     if p_groups * p_outer * p_inner > machine.n_tiles:
                         break
-                    if s_inner > 1 and s_outer > 1:
+                    if s_inner > 1 and (parallel_only or s_outer > 1):
                         continue
                     split = Split(p_groups, 1, p_inner, p_outer, s_inner, s_outer, 0)
-                    try_rows(machine, work, variant, index, split, row_splits, row_places, limit_bytes, table)
+                    try_rows(
+                        machine, work, variant, index, split, row_splits, row_places, limit_bytes, most_cycles, table
+                    )
