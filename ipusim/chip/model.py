@@ -78,6 +78,7 @@ class Chip(BaseModel):
     exchange_instruction_bytes: Count = _constant("size of an exchange instruction", "B", ge=0, le=1024)
     exchange_instructions_per_transfer: Count = _constant("exchange code per endpoint of a transfer", ge=0, le=10**6)
     exchange_phase_overhead_cycles: Count = _cycles("of every exchange phase, beside sync, mux, tail and rows")
+    exchange_bucket_gap_cycles: Count = _cycles("between the buckets of other tiles that a tile receives")
     sync_cycles: Count = _cycles("barrier over the tiles of the chip")
     external_sync_cycles: Count = _cycles("barrier with other chips or the host")
     compute_set_overhead_cycles: Count = _cycles("of every compute set, beside its vertices: dispatch and return")

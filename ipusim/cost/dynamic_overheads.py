@@ -1,4 +1,4 @@
-"""What a dynamic sparse product costs beyond its work: phases, control, and the one fitted constant."""
+"""What a dynamic sparse product costs beyond its work: phases, control, and gaps between buckets."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from ipusim.chip.model import Chip
 from ipusim.cost.arithmetic import ceil_div
-
-BUCKET_GAP_CYCLES = 100
-"""Gap before each bucket received from another tile: the only constant fitted to dynamic measurements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +17,7 @@ class DynamicOverheads:
     exchange_phase_cycles, compute_set_cycles : int
         For every exchange phase and compute set; the chip's, not refitted.
     bucket_gap_cycles : int
-        Gap before each bucket received from another tile: a multicast from a new source has to suit receivers at
-        different distances, and a bucket is two messages. The only constant fitted to dynamic measurements; 60 to 120
-        fit within half a point. 0 gives the model without fitted constants.
+        Gap before each bucket received from another tile; the chip's.
     control_exchanges, control_compute_sets : int
         Small exchanges and compute sets of a call that decide whether to propagate (assumed).
     step_exchanges, step_compute_sets : int
@@ -35,7 +30,7 @@ class DynamicOverheads:
 
     exchange_phase_cycles: int
     compute_set_cycles: int
-    bucket_gap_cycles: int = BUCKET_GAP_CYCLES
+    bucket_gap_cycles: int
     control_exchanges: int = 3
     control_compute_sets: int = 6
     step_exchanges: int = 5
@@ -52,16 +47,9 @@ class DynamicOverheads:
         return self.step_exchanges * self.exchange_phase_cycles + self.step_compute_sets * self.compute_set_cycles
 
 
-def dynamic_overheads(chip: Chip, bucket_gap_cycles: int = BUCKET_GAP_CYCLES) -> DynamicOverheads:
-    """Return the overheads on `chip`: barrier, way to the furthest row, and rest of a phase; dispatch of a compute set.
-
-    Parameters
-    ----------
-    chip : Chip
-    bucket_gap_cycles : int
-        The fitted constant; 0 for the model without it.
-    """
+def dynamic_overheads(chip: Chip) -> DynamicOverheads:
+    """Return the overheads on `chip`: barrier, way to the furthest row, rest of a phase; dispatch of compute sets."""
     rows = ceil_div(chip.n_tiles, chip.tiles_per_exchange_row) - 1
     phase = chip.sync_cycles + chip.exchange_mux_cycles + chip.exchange_tail_cycles
     phase += chip.exchange_phase_overhead_cycles + chip.exchange_row_cycles * rows
-    return DynamicOverheads(phase, chip.compute_set_overhead_cycles, bucket_gap_cycles)
+    return DynamicOverheads(phase, chip.compute_set_overhead_cycles, chip.exchange_bucket_gap_cycles)

@@ -34,7 +34,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ipusim.chip.model import Chip
-from ipusim.cost.dynamic_overheads import BUCKET_GAP_CYCLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +79,5 @@ def charges_of(chip: Chip) -> Charges:
         int(chip.exchange_row_cycles),
         int(chip.exchange_control_cycles_per_fragment),
         True,
-        BUCKET_GAP_CYCLES,
+        int(chip.exchange_bucket_gap_cycles),
     )

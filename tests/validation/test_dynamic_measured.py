@@ -2,7 +2,7 @@
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -52,7 +52,7 @@ def rate(m, block_size, density, dtype, n, gap_cycles, bounded=True):
     if plan is None or (plan.relaxed and bounded):
         return None
     placement = partition_pattern(plan, reblock(pattern(m, block_size, density), device))
-    cycles = executed_pass(placement, bow(), dynamic_overheads(bow(), gap_cycles)).total
+    cycles = executed_pass(placement, bow(), replace(dynamic_overheads(bow()), bucket_gap_cycles=gap_cycles)).total
     flops = 2 * m * m * n * float(density) / cycles * bow().clock_hz
     return Best(flops, n, (plan.p_m, plan.p_k, plan.p_n))
 
