@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ipusim.formats import Format, number_format
 
 F64Array = NDArray[np.float64]
+Part = Callable[[int, int], tuple[F64Array, F64Array]]
 
 _SINGLE = number_format("float32")
 _WIDE_BLOCK = 64
@@ -93,6 +94,29 @@ def compare_product(
     output : Format
         Of `value`.
     """
+
+    def part(first: int, last: int) -> tuple[F64Array, F64Array]:
+        a, b = left[:, first:last], right[first:last]
+        return a @ b, _lengths(a, 1)[:, None] * _lengths(b, 0)[None, :]
+
+    return _compare_sums(part, value, summation, output)
+
+
+def compare_dots(left: F64Array, right: F64Array, value: F64Array, summation: Summation, output: Format) -> Comparison:
+    """Compare values with the products of pairs of rows, added up: float64 arrays [s, k], [s, k] and [s].
+
+    `summation` and `output` are as in :func:`compare_product`.
+    """
+
+    def part(first: int, last: int) -> tuple[F64Array, F64Array]:
+        a, b = left[:, first:last], right[:, first:last]
+        return np.einsum("ij,ij->i", a, b), _lengths(a, 1) * _lengths(b, 1)
+
+    return _compare_sums(part, value, summation, output)
+
+
+def _compare_sums(part: Part, value: F64Array, summation: Summation, output: Format) -> Comparison:
+    """Compare values with sums, of which `part` gives what a part of the depth adds, and a bound on its size."""
     partials = summation.partials
     rounds = partials is not _SINGLE
     step = -(-16 // summation.group) * summation.group if rounds else _WIDE_BLOCK
@@ -107,11 +131,11 @@ def compare_product(
         # whatever the order, a sum of some products is no larger than the lengths of the vectors
         step = step if summation.ordered else end - start
         for first in range(start, end, step):
-            a, b = left[:, first : min(first + step, end)], right[first : min(first + step, end)]
-            total += a @ b
+            added, lengths = part(first, min(first + step, end))
+            total += added
             np.minimum(low, total, out=low)
             np.maximum(high, total, out=high)
-            np.maximum(within, _lengths(a, 1)[:, None] * _lengths(b, 0)[None, :], out=within)
+            np.maximum(within, lengths, out=within)
         sums = high - low + within
         roundings = summation.products(end - start) * _SINGLE.unit_roundoff
         if rounds:

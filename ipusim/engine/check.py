@@ -6,26 +6,38 @@ executed results of earlier ones, which have been checked themselves. Of large r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ipusim.engine.bounds import Comparison, F64Array, Summation, compare_elementwise, compare_product
+from ipusim.engine.bounds import (
+    Comparison,
+    F64Array,
+    Summation,
+    compare_dots,
+    compare_elementwise,
+    compare_product,
+)
 from ipusim.engine.values import Values, unpacked
 from ipusim.formats import number_format
+from ipusim.frontends.patterns import tensor_blocks
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program, Variable, VertexSet
 from ipusim.ir.tensor import Op, Tensor
 from ipusim.ops.registry import find_op
 from ipusim.plan.sparse_problem import SparseSums
+from ipusim.sparse.blocks import blocks_to_dense
 
 PRODUCTS = 1 << 27
 """Most multiply-adds of a matrix product that are repeated in float64."""
 
 ELEMENTS = 1 << 18
 """Most elements of an element-wise result that are compared."""
+
+GATHERED = 1 << 23
+"""Most numbers of an operand that are gathered for sampled elements of a result."""
 
 _MOST_GROUPS = 16
 
@@ -111,8 +123,10 @@ class OpChecker:
         inputs = tuple(self._graph.tensors[tensor] for tensor in op.inputs)
         output = self._graph.tensors[op.outputs[0]]
         arrays = tuple(self._array(name, tensor, values) for tensor in inputs)
-        result = values.flat(output.name).reshape(output.shape)
-        if op.kind == "matmul":
+        result = self._array(name, output, values)
+        if op.kind == "matmul_at_nonzeros":
+            comparisons = self._compare_at_nonzeros(op, arrays, result, output)
+        elif op.kind == "matmul":
             comparisons = self._compare_matmul(op, arrays, result, output)
         else:
             comparisons = [self._compare_elementwise(op, arrays, result, output)]
@@ -178,6 +192,29 @@ class OpChecker:
             with np.errstate(all="ignore"):
                 comparisons.append(compare_product(a, b, value, summation, number_format(output.dtype)))
         return comparisons
+
+    def _compare_at_nonzeros(
+        self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32], output: Tensor
+    ) -> list[Comparison]:
+        """Compare a sample of the non-zeros; all other elements have to be 0, and are as often compared."""
+        left, right = (
+            np.moveaxis(array.swapaxes(-1, -2) if op.attrs[flag] else array, -2, 0)
+            for array, flag in zip(arrays[:2], ("transpose_a", "transpose_b"), strict=True)
+        )
+        left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
+        depth = left.shape[1]
+        pattern = blocks_to_dense(replace(tensor_blocks(output, self._graph.seed), data=None)) != 0
+        pattern = pattern.reshape(-1)
+        kept, most = np.flatnonzero(pattern), max(1, GATHERED // max(1, depth))
+        kept, zero = kept[self._spread(len(kept), most)], self._spread(len(pattern), most)
+        zero = zero[~pattern[zero]]
+        rows, cols = np.divmod(kept, output.shape[1])
+        a, b = left[rows].astype(np.float64), right[cols].astype(np.float64)
+        number, summation = number_format(output.dtype), self._summation(op, depth)
+        with np.errstate(all="ignore"):
+            nonzeros = compare_dots(a, b, result.reshape(-1)[kept].astype(np.float64), summation, number)
+        nothing, least = np.zeros(len(zero)), np.full(len(zero), number.smallest_subnormal / 2)
+        return [nonzeros, Comparison(result.reshape(-1)[zero].astype(np.float64), nothing, least)]
 
     def _summation(self, op: Op, depth: int) -> Summation:
         """Return how the vertices of a matmul cut its depth, and how often they round their sums."""

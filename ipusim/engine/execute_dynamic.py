@@ -10,8 +10,9 @@ from ipusim.engine.values import Values
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
 from ipusim.kernels.dynamic_product import Form, Held, Matrix, multiply_buckets, turn_blocks
+from ipusim.kernels.sampled_product import Lines, Places, copy_lines, sample_buckets
 from ipusim.kernels.workers import Done, Workers
-from ipusim.plan.dynamic_payload import HeldBuckets
+from ipusim.plan.dynamic_payload import HeldBuckets, MetBuckets
 
 
 def multiply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
@@ -51,6 +52,48 @@ def multiply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
         workers,
         done,
     )
+
+
+def gradient(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    """Add the products of the operands that every tile has to the sums of the bucket that it works on."""
+    payload = vertices.payload
+    if payload is None:
+        return
+    assert isinstance(payload, MetBuckets)
+    rows, cols, sums = operands
+    plan = payload.metadata.placement.plan
+    problem = plan.problem
+    block = problem.block_size
+    places = Places(
+        payload.metadata.words,
+        payload.buckets(sums.iteration),
+        np.arange(plan.n_tiles_used, dtype=np.int64) // plan.p_n + 1,
+        stored_header_words(block, problem.grad_w, problem.workers),
+        block,
+        plan.dense_unit,
+    )
+    sample_buckets(
+        places,
+        _lines(rows, bool(vertices.settings["rows_flipped"]), plan.x_groups * block),
+        _lines(cols, bool(vertices.settings["cols_flipped"]), plan.y_groups * block),
+        sums.values.reshape(plan.n_tiles_used, -1),
+        sums.half,
+        workers,
+        done,
+    )
+
+
+def copy_operand(
+    vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done
+) -> None:
+    """Copy what every tile has of an operand to its own memory, where the vertices want it transposed."""
+    source, own = operands
+    copy_lines(_lines(source, bool(vertices.settings["flipped"]), own.values.shape[1]), own.values, workers)
+    done(1.0)
+
+
+def _lines(operand: Bound, flipped: bool, count: int) -> Lines:
+    return Lines(operand.values, operand.regions.box, _segments(operand), flipped, count)
 
 
 def zero(_vertices: VertexSet, operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done) -> None:

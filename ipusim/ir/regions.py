@@ -33,6 +33,9 @@ class Regions:
     count : int
         Number of iterations the regions stand for. Inside a :class:`~ipusim.ir.program.Repeat` iteration ``i`` of the
         loop uses :meth:`at` ``(i)``; outside of a loop all `count` offsets are meant.
+    ring : tuple of two int or None
+        ``(members, pieces)``: the regions are rings of so many members with so many consecutive pieces each, and in
+        iteration ``i`` a member has the pieces of the ``i``-th member after it.
     """
 
     box: IntArray
@@ -40,6 +43,7 @@ class Regions:
     end: IntArray
     step: tuple[int, int, int] = NO_STEP
     count: int = 1
+    ring: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.box)
@@ -53,6 +57,10 @@ class Regions:
         """Return the regions of one iteration of a loop."""
         if iteration == 0 and self.count == 1:
             return self
+        if self.ring is not None:
+            index = np.arange(len(self), dtype=np.int64).reshape(-1, *self.ring)
+            turned = np.roll(index, -(iteration % self.count), axis=1).reshape(-1)
+            return Regions(self.box[turned], self.begin[turned], self.end[turned])
         offset = np.repeat(np.asarray(self.step, dtype=np.int64), 2) * (iteration % self.count)
         return Regions(self.box + offset, self.begin, self.end)
 
@@ -76,6 +84,22 @@ def whole_boxes(box: IntArray, step: tuple[int, int, int] = NO_STEP, count: int 
     """Return regions that cover their boxes completely."""
     box = np.ascontiguousarray(box, dtype=np.int64)
     return Regions(box, np.zeros(len(box), dtype=np.int64), volume(box), step, count)
+
+
+def in_rings(regions: Regions, members: int, pieces: int = 1, ahead: int = 0) -> Regions:
+    """Return regions whose members, in a loop over a ring, have the pieces of the ones after them, one by one.
+
+    Parameters
+    ----------
+    regions : Regions
+        Ring by ring, member by member, piece by piece.
+    members, pieces : int
+        Members of a ring, and pieces of each.
+    ahead : int
+        How many members before their turn the pieces are needed.
+    """
+    turned = Regions(regions.box, regions.begin, regions.end, NO_STEP, members, (members, pieces)).at(ahead)
+    return Regions(turned.box, turned.begin, turned.end, NO_STEP, members, (members, pieces) if members > 1 else None)
 
 
 def matrix_view(shape: tuple[int, ...]) -> tuple[int, int, int]:

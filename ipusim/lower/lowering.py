@@ -13,6 +13,7 @@ from ipusim.lower.elementwise import lower_elementwise
 from ipusim.lower.matmul import lower_matmul
 from ipusim.lower.verify import verify_program
 from ipusim.plan.dense import DensePlan
+from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Plans, SparsePlan, Unplannable
 
 
@@ -23,7 +24,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
     ----------
     graph : Graph
     plans : mapping of op name to plan
-        One for every matmul.
+        One for every matrix product.
     chip : Chip
 
     Raises
@@ -46,7 +47,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
 
 
 def _lower_sparse(builder: Builder, op: Op, plan: SparsePlan) -> None:
-    """Append a matmul with a sparse operand, lowered as its mode asks (the module is loaded only now)."""
-    mode = plan.problem.sparsity.mode
-    module = import_module(f"ipusim.lower.{mode}_matmul")
-    getattr(module, f"lower_{mode}_matmul")(builder, op, plan)
+    """Append a sparse product, lowered as its kind and mode ask (the module is loaded only now)."""
+    kind = "gradient" if isinstance(plan.problem, GradientProblem) else "matmul"
+    name = f"{plan.problem.sparsity.mode}_{kind}"
+    getattr(import_module(f"ipusim.lower.{name}"), f"lower_{name}")(builder, op, plan)

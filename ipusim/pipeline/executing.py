@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ipusim.engine.check import OpChecker
 from ipusim.engine.execution import execute_program
+from ipusim.engine.values import unpacked
 from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.patterns import sparse_values
 from ipusim.frontends.values import tensor_values
@@ -48,7 +49,11 @@ def execute(
         say(f"executing {100 * fraction:.0f} % {superstep}")
 
     results = execute_program(program, values, threads, verify, tell, checker.after_op)
-    outputs = {name: array.reshape(graph.tensors[name].shape) for name, array in results.items()}
+    outputs = {}
+    for name, array in results.items():
+        tensor, variable = graph.tensors[name], program.variables[program.outputs[name]]
+        outputs[name] = unpacked(variable, array, tensor.n_elements) if variable.tensor else array
+        outputs[name] = outputs[name].reshape(tensor.shape)
     return checker.result(), outputs
 
 

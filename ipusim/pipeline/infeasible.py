@@ -8,7 +8,9 @@ from typing import Any
 
 from ipusim.ir.tensor import Sparsity
 from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
+from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Unplannable
+from ipusim.plan.problem import MatMulProblem
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem
 
 UNSUPPORTED = {
@@ -78,7 +80,7 @@ def _full_buckets(compiled: Compiled, unplanned: Unplannable, with_levers: bool)
     """Return why the non-zeros of a dynamic tensor do not fit its buckets."""
     shortage, problem = unplanned.shortage, unplanned.problem
     assert shortage is not None
-    assert isinstance(problem, SparseProblem)
+    assert not isinstance(problem, MatMulProblem)
     gap = shortage.demand_bytes - shortage.capacity_bytes
     found: list[str] = []
     if with_levers:
@@ -95,7 +97,7 @@ def _full_buckets(compiled: Compiled, unplanned: Unplannable, with_levers: bool)
     }
 
 
-def _roomier_buckets(compiled: Compiled, problem: SparseProblem, kind: str) -> list[str]:
+def _roomier_buckets(compiled: Compiled, problem: SparseProblem | GradientProblem, kind: str) -> list[str]:
     """Return the least of a few settings of the sparse tensor with which its non-zeros fit."""
     elements = problem.blocks.shape[0] * problem.blocks.shape[1]
     changes: list[tuple[str, Sparsity]] = []

@@ -127,8 +127,9 @@ def executed_grad_w(placement: Placement, overheads: DynamicOverheads) -> Execut
     is_float, workers, rate = problem.data_bytes == 4, problem.workers, problem.exchange_rate
     block, elements = problem.block_size, plan.bucket_groups * problem.block_size**2
     column_bytes = block * plan.z * problem.data_bytes
-    operands_bytes = (plan.x_groups * (plan.p_k > 1) + plan.y_groups * (plan.p_m > 1)) * column_bytes
-    dense = receive_cycles(operands_bytes, rate)
+    rows = receive_cycles(plan.x_groups * column_bytes, rate)
+    cols = receive_cycles(plan.y_groups * column_bytes, rate)
+    dense = rows * (plan.p_k > 1) + cols * (plan.p_m > 1)
 
     transpose = 0
     if plan.amp_grad_w:
@@ -136,7 +137,7 @@ def executed_grad_w(placement: Placement, overheads: DynamicOverheads) -> Execut
         transpose += block_transpose_grad_w_cycles(plan.y_groups, plan.z, block, is_float, workers)
 
     bucket_bytes = plan.bucket_words * WORD_BYTES + elements * problem.partial_bytes
-    travelling = bucket_bytes if plan.exchange_buckets else (plan.x_groups + plan.y_groups) * column_bytes
+    travelling = receive_cycles(bucket_bytes, rate) if plan.exchange_buckets else rows + cols
     ring_steps = plan.p_n if plan.p_n > 1 else 0
 
     costs = grad_w_costs(placement)
@@ -160,7 +161,7 @@ def executed_grad_w(placement: Placement, overheads: DynamicOverheads) -> Execut
     return ExecutedCycles(
         transpose=transpose,
         dense_exchange=dense,
-        bucket_exchange=ring_steps * receive_cycles(travelling, rate),
+        bucket_exchange=ring_steps * travelling,
         bucket_gap=0,
         zero=zero_executed_cycles(elements, 8 // problem.partial_bytes, workers),
         multiply=step * plan.p_n,

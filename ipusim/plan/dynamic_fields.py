@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ipusim.codelets.registry import codelet
 from ipusim.plan.dynamic_executed_grad_w import slowest_slots
 from ipusim.plan.dynamic_partition import Placement
 from ipusim.plan.dynamic_plan import DynamicPlan
@@ -65,6 +66,12 @@ def gradient_measures(placement: Placement) -> Fields:
     if placement.plan.problem.block_size > 1:
         measures |= {"rows": placement.piece_rows, "blocks": placement.piece_stop - placement.piece_start}
     return measures
+
+
+def gradient_fields(plan: DynamicPlan, fields: Fields) -> Fields:
+    """Return the fields of the vertex of the weight gradient from those of any vertex over the same pieces."""
+    known = {**fields, "cols": np.full_like(fields["own_sub_groups"], plan.z)}
+    return {name: known[name] for name in codelet(gradient_codelet(plan)).fields}
 
 
 def bucket_fields(placement: Placement, measures: Fields) -> Fields:

@@ -19,6 +19,7 @@ from ipusim.plan.dynamic_plan import DynamicPlan
 from ipusim.plan.dynamic_shortage import BucketShortage
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.problem import PlanOptions
+from ipusim.plan.sparse_problem import SparseSums
 
 IntArray = NDArray[np.int64]
 
@@ -70,6 +71,11 @@ class DynamicGradientPlan:
     def value_index(self) -> IntArray:
         """Return where each place of the buckets is in the tensor (row-major): int64 [tiles, groups, b, b], or -1."""
         return value_places(self.placement, self.stored_transposed)
+
+    def sums(self) -> SparseSums:
+        """Return how the products are added up: those of a part of the batch at once, the parts in any order."""
+        n, parts = self.problem.n, self.plan.p_n
+        return SparseSums(np.arange(n), (0, n), n, parts, parts, ordered=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values; ``p_m`` and ``p_k`` are parts of the tensor's rows and columns."""

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.plan.dynamic_buckets import encode_words
 from ipusim.plan.dynamic_partition import Placement
-from ipusim.plan.dynamic_sparse import DynamicSparsePlan
 from ipusim.plan.sparse_problem import SparseSums
 
 IntArray = NDArray[np.int64]
+
+
+class Placed(Protocol):
+    """The plan of a pass over a dynamic tensor."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where the non-zeros lie."""
+
+    def sums(self) -> SparseSums:
+        """Return how the products are added up."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +33,11 @@ class BucketMetadata:
 
     Attributes
     ----------
-    plan : DynamicSparsePlan
+    plan : Placed
+        A forward pass, a gradient of the dense input or of the weights.
     """
 
-    plan: DynamicSparsePlan
+    plan: Placed
 
     @property
     def placement(self) -> Placement:
@@ -74,3 +86,34 @@ class HeldBuckets:
         region = (x - self.distance[0]) % plan.p_m * plan.p_k + (y - self.distance[1]) % plan.p_k
         first = region * plan.p_n + (z + iteration) % plan.p_n
         return first, self.metadata.travelling[first].astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class MetBuckets:
+    """Which bucket each vertex of the weight gradient works on.
+
+    Attributes
+    ----------
+    metadata : BucketMetadata
+    distance : tuple of two int
+        How many regions of rows and of columns above the bucket's the tile is.
+    turning : bool
+        In iteration ``i`` a tile has bucket ``z + i`` (modulo `p_n`), where `z` is its part of the batch; else always
+        bucket `z`.
+    """
+
+    metadata: BucketMetadata
+    distance: tuple[int, int]
+    turning: bool
+
+    def sums(self) -> SparseSums:
+        """Return how the products of the whole gradient are added up."""
+        return self.metadata.plan.sums()
+
+    def buckets(self, iteration: int) -> IntArray:
+        """Return the bucket of each vertex: int64 array [tiles used]."""
+        plan = self.metadata.placement.plan
+        x, y, z = np.unravel_index(np.arange(plan.n_tiles_used), (plan.p_m, plan.p_k, plan.p_n))
+        region = (x - self.distance[0]) % plan.p_m * plan.p_k + (y - self.distance[1]) % plan.p_k
+        found: IntArray = region * plan.p_n + (z + iteration * self.turning) % plan.p_n
+        return found

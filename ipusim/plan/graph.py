@@ -12,6 +12,7 @@ from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Op
 from ipusim.ops.matmul import matrix_extents
 from ipusim.plan.dense import DensePlan, plan_matmul, product_of, resident_bytes
+from ipusim.plan.gradient_problem import GradientProblem, gradient_problem
 from ipusim.plan.problem import MatMulProblem, PlanOptions
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
 
@@ -24,7 +25,7 @@ class SparsePlan(Protocol):
     """What the plans of all kinds of sparsity have in common."""
 
     @property
-    def problem(self) -> SparseProblem:
+    def problem(self) -> SparseProblem | GradientProblem:
         """What was planned."""
 
     @property
@@ -53,32 +54,37 @@ class Unplannable:
         ``no_amp_mode`` (the chip cannot compute in these formats), ``no_sparse_vertex`` (there is no sparse vertex
         for them), ``offsets`` (the 16-bit offsets of static vertices cannot address the operand of any split),
         ``bucket`` (a dynamic pattern does not fit its buckets) or ``memory``.
-    problem : MatMulProblem or SparseProblem
+    problem : MatMulProblem, SparseProblem or GradientProblem
     shortage : BucketShortage or None
         What is missing in the buckets.
     """
 
     op: str
     reason: str
-    problem: MatMulProblem | SparseProblem
+    problem: MatMulProblem | SparseProblem | GradientProblem
     shortage: BucketShortage | None = None
 
     @property
     def resident_bytes(self) -> int:
         """Bytes of operands and result together."""
-        if isinstance(self.problem, SparseProblem):
-            return self.problem.resident_bytes
-        return resident_bytes(product_of(self.problem))
+        if isinstance(self.problem, MatMulProblem):
+            return resident_bytes(product_of(self.problem))
+        return self.problem.resident_bytes
 
 
 Plans = Mapping[str, Plan | Unplannable]
 
 
 def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan | Unplannable]:
-    """Return the plan of every matmul of `graph`, or why there is none. Equal dense matmuls are planned once."""
+    """Return the plan of every matrix product of `graph`, or why there is none.
+
+    Equal dense matmuls are planned once.
+    """
     plans: dict[str, Plan | Unplannable] = {}
     placements: Placements = {}
     for op in graph.ops:
+        if op.kind == "matmul_at_nonzeros":
+            plans[op.name] = _plan_gradient(graph, op, chip, options, placements)
         if op.kind != "matmul":
             continue
         if is_sparse_matmul(graph, op):
@@ -105,6 +111,22 @@ def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placeme
     from ipusim.plan.dynamic_sparse import plan_dynamic_op
 
     plan = plan_dynamic_op(graph, problem, chip, options, placements)
+    if isinstance(plan, BucketShortage):
+        return Unplannable(op.name, "bucket", problem, plan)
+    return plan or Unplannable(op.name, "memory", problem)
+
+
+def _plan_gradient(
+    graph: Graph, op: Op, chip: Chip, options: PlanOptions, placements: Placements
+) -> Plan | Unplannable:
+    """Plan the gradient of a sparse tensor with the planner of its mode (loaded only now)."""
+    problem = gradient_problem(graph, op)
+    if problem.inputs_format not in SPARSE_FORMATS or problem.sparsity.mode == "static":
+        return Unplannable(op.name, "no_sparse_vertex", problem)
+    from ipusim.plan.dynamic_gradient import plan_dynamic_gradient
+    from ipusim.plan.dynamic_shortage import BucketShortage
+
+    plan = plan_dynamic_gradient(graph, problem, chip, options, placements)
     if isinstance(plan, BucketShortage):
         return Unplannable(op.name, "bucket", problem, plan)
     return plan or Unplannable(op.name, "memory", problem)

@@ -1,0 +1,264 @@
+"""Products at chosen places only: ``sums[place] += left[row] . right[col]``, tile by tile.
+
+A tile copies the lines of its operands when a non-zero first needs them; the products of a non-zero are added up first,
+and their sum is added to what was there. Places are single elements or blocks.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.ir.regions import IntArray
+from ipusim.kernels.block_row import BAND_ROWS, LANES, block_row
+from ipusim.kernels.dots import DOT_LANES, DOTS, dots
+from ipusim.kernels.jit import inner_kernel, kernel
+from ipusim.kernels.packing import F32Array
+from ipusim.kernels.scalars import half_grid
+from ipusim.kernels.workers import Done, Workers
+
+_NAN = np.float32(np.nan)
+
+
+class Lines(NamedTuple):
+    """The pieces of a dense matrix that each tile has.
+
+    Attributes
+    ----------
+    values : float32 array [groups, rows, cols]
+    boxes : int64 array [n_pieces, 6]
+        What lies outside of `values` is zero; side by side the pieces of a tile are its columns.
+    segments : int64 array [n_tiles + 1]
+        Pieces of each tile.
+    flipped : bool
+        Rows of `values` are columns of the matrix.
+    n_rows : int
+        Most rows of a tile.
+    """
+
+    values: F32Array
+    boxes: IntArray
+    segments: IntArray
+    flipped: bool
+    n_rows: int
+
+
+class Places(NamedTuple):
+    """Where products are wanted, as metadata of buckets.
+
+    Attributes
+    ----------
+    words : uint16 array [n_buckets, words]
+    bucket, region : int64 array [n_tiles]
+        Bucket that each tile works on, and identity of the sub-groups that are for the tile.
+    header, block_size, dense_unit : int
+        As in :class:`~ipusim.kernels.dynamic_product.Form`.
+    """
+
+    words: NDArray[np.uint16]
+    bucket: IntArray
+    region: IntArray
+    header: int
+    block_size: int
+    dense_unit: int
+
+
+class _Local(NamedTuple):
+    """A tile's own copies of the lines that it needed so far."""
+
+    left: F32Array
+    right: F32Array
+    has_left: NDArray[np.bool_]
+    has_right: NDArray[np.bool_]
+    products: F32Array
+    addresses: IntArray
+    depth: int
+    panel: int
+
+
+def sample_buckets(
+    places: Places, left: Lines, right: Lines, sums: F32Array, half: bool, workers: Workers, done: Done | None = None
+) -> None:
+    """Add the products of every tile's operands to the sums of the bucket that it works on.
+
+    Parameters
+    ----------
+    places : Places
+        No two tiles work on the same bucket.
+    left, right : Lines
+        Operands with the rows and with the columns of the places.
+    sums : float32 array [n_buckets, groups * block_size * block_size]
+    half : bool
+        Round the sums to float16.
+    workers : Workers
+    done : callable, optional
+        Told which fraction is done.
+
+    Notes
+    -----
+    The products of a block element are one chain of fused multiply-adds in float32, in the order of the columns; those
+    of a single element are chains in :data:`~ipusim.kernels.dots.DOT_LANES` lanes. NaN sums have the bits of
+    ``np.float32("nan")``.
+    """
+    workers.run(partial(_bucket_range, places, left, right, sums, half), len(places.bucket), done)
+
+
+def copy_lines(lines: Lines, out: F32Array, workers: Workers) -> None:
+    """Copy what each tile has of an operand to its own matrix in `out`: float32 array [n_tiles, rows, cols]."""
+    workers.run(partial(_copy_range, lines, out), len(out))
+
+
+@kernel
+def _copy_range(lines: Lines, out: F32Array, first: int, last: int) -> None:
+    for tile in range(first, last):
+        for row in range(lines.n_rows):
+            _fetch(lines, tile, row, out[tile, row], 1)
+
+
+@kernel
+def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, half: bool, first: int, last: int) -> None:
+    size = places.block_size
+    single = size == 1
+    for tile in range(first, last):
+        bucket = places.bucket[tile]
+        words, here, slot = places.words[bucket], 0, 0
+        if words[0] == 0:
+            continue
+        local = _room(left, right, tile, size)
+        while words[here] != 0:
+            if words[here] == places.region[tile]:
+                cursor = here + places.header
+                place = slot * size * size
+                for _ in range(int(words[here + (6 if single else 5)]) + 1):
+                    row, count = int(words[cursor]) // size, int(words[cursor + 1]) + (0 if single else 1)
+                    cursor += 2
+                    if single:
+                        _row_of_elements(
+                            words[cursor : cursor + count], places.dense_unit, row, left, right, tile, local,
+                            sums[bucket, place:], half,
+                        )  # fmt: skip
+                    else:
+                        for i in range(count):
+                            col = int(words[cursor + i]) // places.dense_unit
+                            _block(
+                                row, col, size, left, right, tile, local, sums[bucket, place + i * size * size :], half
+                            )
+                    cursor += count
+                    place += count * size * size
+            slot += int(words[here + 3])
+            here += int(words[here + 4])
+
+
+@inner_kernel
+def _room(left: Lines, right: Lines, tile: int, size: int) -> _Local:
+    """Return room for the lines of a tile, all zero: single elements have lines of whole chunks, blocks have panels."""
+    depth = 0
+    for piece in range(left.segments[tile], left.segments[tile + 1]):
+        box = left.boxes[piece]
+        depth += box[3] - box[2] if left.flipped else box[5] - box[4]
+    panel = 1
+    if size == 1:
+        depth = (depth + DOT_LANES - 1) // DOT_LANES * DOT_LANES
+    else:
+        panel = (size + LANES - 1) // LANES * LANES
+    return _Local(
+        np.zeros(left.n_rows * depth, dtype=np.float32),
+        np.zeros(right.n_rows // size * panel * depth, dtype=np.float32),
+        np.zeros(left.n_rows // size, dtype=np.bool_),
+        np.zeros(right.n_rows // size, dtype=np.bool_),
+        np.zeros(max(DOTS, BAND_ROWS * panel), dtype=np.float32),
+        np.zeros(DOTS, dtype=np.int64),
+        depth,
+        panel,
+    )
+
+
+@inner_kernel
+def _row_of_elements(
+    cols: NDArray[np.uint16],
+    unit: int,
+    row: int,
+    left: Lines,
+    right: Lines,
+    tile: int,
+    local: _Local,
+    sums: F32Array,
+    half: bool,
+) -> None:
+    """Add the products of single elements in one row to their sums."""
+    depth = local.depth
+    if not local.has_left[row]:
+        _fetch(left, tile, row, local.left[row * depth :], 1)
+        local.has_left[row] = True
+    line = local.left.ctypes.data + 4 * row * depth
+    for begin in range(0, len(cols), DOTS):
+        held = min(DOTS, len(cols) - begin)
+        for i in range(held):
+            col = int(cols[begin + i]) // unit
+            if not local.has_right[col]:
+                _fetch(right, tile, col, local.right[col * depth :], 1)
+                local.has_right[col] = True
+            local.addresses[i] = local.right.ctypes.data + 4 * col * depth
+        if held == DOTS:
+            dots(True, line, local.addresses.ctypes.data, depth // DOT_LANES, local.products.ctypes.data)
+        else:
+            for i in range(held):
+                address = local.addresses.ctypes.data + 8 * i
+                dots(False, line, address, depth // DOT_LANES, local.products.ctypes.data + 4 * i)
+        _add(local.products, held, sums[begin:], half)
+
+
+@inner_kernel
+def _block(
+    row: int, col: int, size: int, left: Lines, right: Lines, tile: int, local: _Local, sums: F32Array, half: bool
+) -> None:
+    """Add the products of one block to its sums."""
+    depth, panel = local.depth, local.panel
+    if not local.has_left[row]:
+        for i in range(row * size, (row + 1) * size):
+            _fetch(left, tile, i, local.left[i * depth :], 1)
+        local.has_left[row] = True
+    start = col * panel * depth
+    if not local.has_right[col]:
+        for i in range(size):
+            _fetch(right, tile, col * size + i, local.right[start + i :], panel)
+        local.has_right[col] = True
+    local.addresses[0] = 0
+    for part in range(0, size, BAND_ROWS):
+        block_row(
+            False, panel // LANES, False, local.left.ctypes.data + 4 * (row * size + part) * depth, 0, 4 * depth,
+            depth, local.addresses.ctypes.data, 1, local.right.ctypes.data + 4 * start, 4 * panel,
+            local.products.ctypes.data, 4 * panel, False,
+        )  # fmt: skip
+        for i in range(BAND_ROWS):
+            _add(local.products[i * panel :], size, sums[(part + i) * size :], half)
+
+
+@inner_kernel
+def _add(products: F32Array, count: int, sums: F32Array, half: bool) -> None:
+    for i in range(count):
+        total = sums[i] + products[i]
+        total = half_grid(total) if half else total
+        sums[i] = total if total == total else _NAN
+
+
+@inner_kernel
+def _fetch(lines: Lines, tile: int, row: int, out: F32Array, step: int) -> None:
+    """Copy a row of what a tile has of a matrix to `out`, an element every `step`."""
+    values = lines.values
+    place = 0
+    for piece in range(lines.segments[tile], lines.segments[tile + 1]):
+        box = lines.boxes[piece]
+        if lines.flipped:
+            if row < min(box[5], values.shape[2]) - box[4]:
+                for j in range(box[2], min(box[3], values.shape[1])):
+                    out[place + (j - box[2]) * step] = values[box[0], j, box[4] + row]
+            place += (box[3] - box[2]) * step
+            continue
+        if row < min(box[3], values.shape[1]) - box[2]:
+            for j in range(box[4], min(box[5], values.shape[2])):
+                out[place + (j - box[4]) * step] = values[box[0], box[2] + row, j]
+        place += (box[5] - box[4]) * step

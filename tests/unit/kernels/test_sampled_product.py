@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from ipusim.kernels.dots import DOT_LANES, DOTS, dots
+from ipusim.kernels.jit import kernel
+from ipusim.kernels.sampled_product import Lines, copy_lines
+from ipusim.kernels.workers import Workers
+
+
+@kernel
+def _dots(several, left, rights, out):
+    addresses = np.empty(len(rights), np.int64)
+    for i in range(len(rights)):
+        addresses[i] = rights[i].ctypes.data
+    dots(several, left.ctypes.data, addresses.ctypes.data, len(left) // 16, out.ctypes.data)
+
+
+def by_hand(left, right):
+    """Return a dot product in the order that is promised: lanes first, then halves of the lanes."""
+    lanes = np.zeros(DOT_LANES)
+    for chunk in range(0, len(left), DOT_LANES):
+        # a product of two float32 is exact in float64; the sum is rounded once, as by a fused multiply-add
+        exact = left[chunk : chunk + DOT_LANES].astype(np.float64) * right[chunk : chunk + DOT_LANES]
+        lanes = (lanes + exact).astype(np.float32).astype(np.float64)
+    lanes = lanes.astype(np.float32)
+    while len(lanes) > 1:
+        lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
+    return lanes[0]
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 7])
+@pytest.mark.parametrize("count", [1, DOTS])
+def test_dots_are_added_up_in_one_order(chunks, count):
+    random = np.random.default_rng(chunks)
+    # few bits, so that the sums in float64 are exact before they are rounded
+    left, *rights = (
+        (random.integers(-(2**12), 2**12, DOT_LANES * chunks) / 2**9).astype(np.float32) for _ in range(count + 1)
+    )
+    rights, out = np.array(rights), np.zeros(count, np.float32)
+    _dots(count == DOTS, left, rights, out)
+    assert out.tolist() == [by_hand(left, right) for right in rights]
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_lines_are_the_pieces_side_by_side(flipped):
+    matrices = np.arange(2 * 5 * 6, dtype=np.float32).reshape(2, 5, 6)
+    # the one tile has columns 4 and 5 of the first matrix (one of them beyond its edge), then 0 to 2 of the second
+    boxes = np.array([[0, 1, 1, 4, 4, 7], [1, 2, 1, 4, 0, 3]])
+    stored = matrices
+    if flipped:
+        stored, boxes = np.ascontiguousarray(matrices.swapaxes(1, 2)), boxes[:, [0, 1, 4, 5, 2, 3]]
+    out = np.zeros((1, 3, 6), np.float32)
+    with Workers(1) as workers:
+        copy_lines(Lines(stored, boxes, np.array([0, 2]), flipped, 3), out, workers)
+    expected = np.zeros((3, 6))
+    expected[:, :2], expected[:, 3:] = matrices[0, 1:4, 4:6], matrices[1, 1:4, 0:3]
+    assert np.array_equal(out[0], expected)
