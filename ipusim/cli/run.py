@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from ipusim.cli.files import missing_folders
 from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption, ThreadsOption
 from ipusim.cli.output import emit, layout, wants_json
 from ipusim.cli.progress import progress_line
@@ -24,6 +25,8 @@ def command(
     verify: bool = False,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
+    profile: bool = False,
+    html: Annotated[Path | None, Parameter(name="--html")] = None,
     trace: Annotated[Path | None, Parameter(name="--trace")] = None,
     trace_tiles: Annotated[str | None, Parameter(name="--trace-tiles")] = None,
     output: OutputOption = None,
@@ -43,6 +46,10 @@ def command(
         Only count cycles and bytes; compute no values.
     verify
         Check while executing that every vertex reads only what its tile holds.
+    profile
+        Keep what reports show of supersteps and tiles in the JSON document, too.
+    html
+        Write the report as a page to this file, too.
     trace
         Write a Chrome trace to this .json or .json.gz file, too: open it in ui.perfetto.dev or chrome://tracing.
     trace_tiles
@@ -50,6 +57,10 @@ def command(
     """
     _check(no_execute, verify, threads)
     tiles = check_trace(trace, trace_tiles)
+    problems = missing_folders(("--html", html), ("--output", output))
+    if problems:
+        raise BadInputError(problems)
+    from ipusim.files.atomic import write_atomic
     from ipusim.pipeline import simulate
 
     with progress_line() as progress:
@@ -64,7 +75,9 @@ def command(
         )
     if trace is not None:
         write_run_trace(run, trace, tiles)
-    result = run.to_dict()
+    if html is not None:
+        write_atomic(html, run.to_html())
+    result = run.to_dict(profile=profile)
     if wants_json(as_json, output):
         from ipusim.report.json import render_json
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from importlib.metadata import version
 from typing import Any
 
+from ipusim.chip.fields import constant_fields
 from ipusim.engine.trace import Trace
 from ipusim.frontends.patterns import non_zeros
 from ipusim.ir.tensor import Op
@@ -158,8 +158,12 @@ class Run:
         """Tiles that compute anything."""
         return 0 if self.trace is None else int((self.trace.busy() > 0).sum())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result document: plain values, ready for JSON."""
+    def to_dict(self, profile: bool = False) -> dict[str, Any]:
+        """Return the result document: plain values, ready for JSON.
+
+        With `profile`, it has what reports show of tiles and supersteps, too: some hundred kilobytes.
+        """
+        further = {"profile": self.profile} if profile and self.trace is not None else {}
         return {
             "schema": SCHEMA,
             "workload": self.workload,
@@ -185,7 +189,32 @@ class Run:
             "idle_fraction": None if self.trace is None else self.trace.idle_fraction(),
             "assumed_constants": self.assumed_constants,
             "not_modelled": list(NOT_MODELLED),
+            "constants": self.constants,
+            **further,
         }
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """Constants of the chip by name, as plain values."""
+        plain = self.compiled.chip.model_dump(mode="json")
+        return {name: plain[name] for name in constant_fields()}
+
+    @property
+    def profile(self) -> dict[str, Any] | None:
+        """Time and memory by superstep and tile, bounded in size; None if the workload does not fit."""
+        from ipusim.report.profile import build_profile
+
+        compiled = self.compiled
+        if self.trace is None or compiled.program is None or compiled.memory is None:
+            return None
+        peaks = {op.name: self._op_peak(op.name) for op in compiled.graph.ops}
+        return build_profile(compiled.program, self.trace, compiled.memory, compiled.chip, peaks)
+
+    def _op_peak(self, name: str) -> float:
+        plan = self.compiled.plans.get(name)
+        if plan is None:
+            return 0.0
+        return self.compiled.chip.peak_flops(plan.problem.inputs_format, plan.problem.partials_format)
 
     @property
     def assumed_constants(self) -> int:
@@ -205,15 +234,15 @@ class Run:
         return render_trace(self.trace, loops, compiled.chip.clock_hz, compiled.memory, tiles, title)
 
     def to_html(self) -> str:
-        """Return the report as one HTML page that needs nothing else: the text of the terminal report."""
-        title = escape(f"{self.workload} on {self.chip}")
-        head = f'<meta charset="utf-8"><title>{title}</title>'
-        return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{self._repr_html_()}</body></html>\n'
+        """Return the report as one HTML page that needs nothing else."""
+        from ipusim.report.html.run import render_run_page
+
+        return render_run_page(self.to_dict(profile=True))
 
     def _repr_html_(self) -> str:
-        from ipusim.report.terminal import render_run
+        from ipusim.report.html.run import render_run_part
 
-        return f"<pre>{escape(render_run(self.to_dict()))}</pre>"
+        return render_run_part(self.to_dict())
 
     def _op(self, name: str) -> Op:
         return next(op for op in self.compiled.graph.ops if op.name == name)

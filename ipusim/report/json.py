@@ -11,7 +11,7 @@ _ORDER = (
     *("schema", "workload", "chip", "options", "seed", "versions"),
     *("cycles", "seconds", "flops", "tflops", "peak_tflops", "fraction_of_peak", "energy_j"),
     *("cycles_by_phase", "supersteps", "tiles_used", "idle_fraction", "memory", "ops", "insights"),
-    *("check", "infeasible", "not_modelled", "assumed_constants"),
+    *("check", "infeasible", "not_modelled", "assumed_constants", "constants", "profile"),
 )
 
 
@@ -26,7 +26,7 @@ def render_json(document: Mapping[str, Any] | list[Any]) -> str:
     TypeError
         When a value is none that JSON has.
     """
-    return json.dumps(_plain(_ordered(document)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain_value(_ordered(document)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _ordered(document: Mapping[str, Any] | list[Any]) -> Any:
@@ -36,13 +36,14 @@ def _ordered(document: Mapping[str, Any] | list[Any]) -> Any:
     return {key: document[key] for key in (*known, *sorted(set(document) - set(known)))}
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """Return `value` as plain values that JSON has; NaN and infinities become None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
-        return _plain(value.item())
+        return plain_value(value.item())
     return value

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ipusim.report.canvas import BAD, GOOD, QUIET, bar, bullets, columns, draw, heading, indented, sentence
+from ipusim.report.insight_words import relaxation_sentence
 from ipusim.report.numbers import (
     format_bytes,
     format_count,
@@ -114,19 +115,8 @@ def _check(result: Result) -> list[RenderableType]:
 
 
 def _insights(result: Result) -> list[RenderableType]:
-    insights = sorted(result.get("insights") or (), key=lambda item: item["relative"])
-    if not insights:
-        return []
-    first, *others = insights
-    text = f"With {first['change']} it would take {_change(first['relative'])} cycles"
-    text += "".join(f"; with {item['change']}, {_change(item['relative'])}" for item in others)
-    return [heading("Insight"), indented(sentence(f"{text}."))]
-
-
-def _change(relative: float) -> str:
-    if abs(relative) < 0.0005:
-        return "as many"
-    return f"{format_percent(abs(relative))} {'fewer' if relative < 0 else 'more'}"
+    text = relaxation_sentence(result)
+    return [heading("Insight"), indented(sentence(text))] if text else []
 
 
 def _infeasible(infeasible: Mapping[str, Any]) -> list[RenderableType]:

@@ -16,7 +16,7 @@ CONTRACT = (
     "cycles", "seconds", "flops", "tflops", "peak_tflops", "fraction_of_peak", "energy_j",
     "cycles_by_phase", "supersteps", "memory", "ops", "check", "infeasible",
 )  # fmt: skip
-FURTHER = ("insights", "tiles_used", "idle_fraction", "assumed_constants", "not_modelled")
+FURTHER = ("insights", "tiles_used", "idle_fraction", "assumed_constants", "not_modelled", "constants")
 LAYER = {
     "name": "layer",
     "chip": "tiny",
@@ -107,7 +107,7 @@ def test_the_same_input_gives_the_same_document(result):
 
 def test_a_notebook_shows_the_report(run):
     html = run._repr_html_()
-    assert html.startswith("<pre>")
+    assert html.startswith('<div class="ipusim-run"')
     assert "layer" in html
 
 
@@ -211,7 +211,7 @@ def test_the_page_is_complete_and_names_from_files_are_text():
     page = run.to_html()
     assert page.startswith("<!doctype html>")
     assert page.endswith("</html>\n")
-    assert "<script>" not in page
+    assert "<script>alert(1)" not in page
     assert "&lt;script&gt;" in page
 
 

@@ -1,0 +1,55 @@
+"""What a result means, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ipusim.report.numbers import format_bytes, format_percent
+
+Result = Mapping[str, Any]
+
+_NARROW = 0.9
+_UNEVEN = 0.1
+
+
+def relaxation_sentence(result: Result) -> str:
+    """Return what would change if one resource after the other were relaxed; empty where nothing was tried."""
+    insights = sorted(result.get("insights") or (), key=lambda item: item["relative"])
+    if not insights:
+        return ""
+    first, *others = insights
+    text = f"With {first['change']} it would take {_change(first['relative'])} cycles"
+    text += "".join(f"; with {item['change']}, {_change(item['relative'])}" for item in others)
+    return f"{text}."
+
+
+def insight_sentences(result: Result) -> list[str]:
+    """Return what stands out in a result that fits its chip."""
+    return [sentence for sentence in (*_observations(result), relaxation_sentence(result)) if sentence]
+
+
+def _observations(result: Result) -> Iterator[str]:
+    ops, cycles = result["ops"], result["cycles"]
+    if not ops or not cycles:
+        return
+    costliest = max(ops, key=lambda op: op["cycles"] or 0)
+    terms = sorted((costliest.get("terms") or {}).items(), key=lambda item: -item[1])
+    text = f"{costliest['name']} ({costliest['op']}) takes {format_percent(costliest['cycles'] / cycles)} of the cycles"
+    if terms and costliest["cycles"]:
+        text += f", most of them ({format_percent(terms[0][1] / costliest['cycles'])} of its own) for {terms[0][0]}"
+    yield f"{text}."
+    idle = result.get("idle_fraction") or 0.0
+    if idle > _UNEVEN:
+        yield f"The work is uneven: the mean tile waits for {format_percent(idle)} of the compute phases."
+    memory = result["memory"]
+    share = memory["max_tile_bytes"] / memory["tile_sram_bytes"]
+    if share > _NARROW:
+        room = memory["tile_sram_bytes"] - memory["max_tile_bytes"]
+        yield f"Memory is tight: tile {memory['worst_tile']} has {format_bytes(room)} left at its peak."
+
+
+def _change(relative: float) -> str:
+    if abs(relative) < 0.0005:
+        return "as many"
+    return f"{format_percent(abs(relative))} {'fewer' if relative < 0 else 'more'}"

@@ -1,0 +1,83 @@
+"""Which groups of tiles send how much to which: the exchange matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ipusim.ir.program import Program, Transfers
+from ipusim.ir.regions import IntArray
+
+MOST_GROUPS = 32
+
+FloatArray = NDArray[np.float64]
+
+
+def exchange_matrix(program: Program) -> dict[str, Any]:
+    """Return the bytes that travel between groups of neighbouring tiles in a whole program.
+
+    A multicast counts for every receiver. Where the program says who sends (partial sums), pairs are exact. Where data
+    is collected from the homes of a variable, only what each tile sends and receives is known: the senders of such a
+    transfer are spread over its receivers in proportion, and `spread_bytes` says how much that is.
+
+    Returns
+    -------
+    dict
+        ``tiles_per_group``; ``bytes``: a row per sending, a column per receiving group; ``spread_bytes``.
+    """
+    size = -(-program.n_tiles // MOST_GROUPS)
+    n_groups = -(-program.n_tiles // size)
+    total: FloatArray = np.zeros((n_groups, n_groups))
+    spread = 0.0
+    known: dict[int, tuple[FloatArray, bool]] = {}
+    for step, count in program.supersteps():
+        for transfers in step.exchange:
+            if id(transfers) not in known:
+                exact = transfers.bytes_sent is None or transfers.bytes_received is None
+                matrix = _exact(transfers, program, size) if exact else _spread(transfers, program.n_tiles, size)
+                known[id(transfers)] = matrix, exact
+            matrix, exact = known[id(transfers)]
+            total += count * matrix
+            spread += 0.0 if exact else count * float(matrix.sum())
+    return {
+        "tiles_per_group": size,
+        "bytes": [[round(value) for value in row] for row in total.tolist()],
+        "spread_bytes": round(spread),
+    }
+
+
+def _spread(transfers: Transfers, n_tiles: int, size: int) -> FloatArray:
+    assert transfers.bytes_sent is not None
+    assert transfers.bytes_received is not None
+    starts = np.arange(0, n_tiles, size)
+    sent: FloatArray = np.add.reduceat(transfers.bytes_sent, starts).astype(np.float64)
+    received: FloatArray = np.add.reduceat(transfers.bytes_received, starts).astype(np.float64)
+    found: FloatArray = np.outer(sent, received) / max(sent.sum(), 1.0)
+    return found
+
+
+def _exact(transfers: Transfers, program: Program, size: int) -> FloatArray:
+    n_groups = -(-program.n_tiles // size)
+    pieces = transfers.regions.n_elements * program.variables[transfers.variable].element_bytes
+    indptr = transfers.group_indptr
+    destinations = len(indptr) - 1
+    to = transfers.group_tiles // size
+    receivers = csr_array((np.ones(len(to)), to, indptr), shape=(destinations, n_groups))
+    senders = csr_array((pieces, (transfers.source // size, transfers.group)), shape=(n_groups, destinations))
+    product = csr_array(senders @ receivers)
+    found: FloatArray = product.toarray()
+    own = _stays(transfers)
+    np.subtract.at(found, (transfers.source[own] // size, transfers.source[own] // size), pieces[own])
+    return found
+
+
+def _stays(transfers: Transfers) -> IntArray:
+    """Return the pieces whose source is one of their receivers, which has them already."""
+    members = np.diff(transfers.group_indptr)
+    span = int(max(transfers.group_tiles.max(initial=0), transfers.source.max(initial=0))) + 1
+    receiving = np.repeat(np.arange(len(members), dtype=np.int64), members) * span + transfers.group_tiles
+    found: IntArray = np.flatnonzero(np.isin(transfers.group.astype(np.int64) * span + transfers.source, receiving))
+    return found

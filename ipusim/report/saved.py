@@ -1,0 +1,67 @@
+"""Saved results: read again, checked, and told apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ipusim.errors import BadInputError, Problem
+
+RUN = "ipusim-result-1"
+COMPARISON = "ipusim-comparison-1"
+
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    RUN: (
+        *("workload", "chip", "options", "seed", "versions", "cycles", "seconds", "flops", "tflops", "peak_tflops"),
+        *("fraction_of_peak", "energy_j", "cycles_by_phase", "supersteps", "memory", "ops", "check", "infeasible"),
+    ),
+    COMPARISON: ("workload", "chip", "options", "seed", "versions", "baselines", "cells", "break_even", "summary"),
+}
+
+
+def load_result(path: Path) -> dict[str, Any]:
+    """Return the document in a file that ``ipusim run`` or ``ipusim compare`` has written.
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read, is no JSON, or holds something else.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise _problem(path, f"cannot be read: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        raise BadInputError([Problem(str(path), error.lineno, error.colno, "", f"is no JSON: {error.msg}")]) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise _problem(path, "is no JSON") from None
+    schema = str(document.get("schema")) if isinstance(document, dict) else ""
+    if schema not in _NEEDED:
+        hint = "save one with: ipusim run WORKLOAD --profile -o FILE.json"
+        raise BadInputError([Problem(str(path), 0, 0, "", "is no result of ipusim run or compare", hint)])
+    missing = [name for name in _NEEDED[schema] if name not in document]
+    if missing:
+        raise BadInputError(Problem(str(path), 0, 0, name, "is missing") for name in missing)
+    return dict(document)
+
+
+def rendered(path: Path, render: Callable[[dict[str, Any]], str], document: dict[str, Any]) -> str:
+    """Return what `render` makes of a document from a file.
+
+    Raises
+    ------
+    BadInputError
+        The document has the keys of a result, but not the values.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return render(document)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, TemplateError) as error:
+        raise _problem(path, f"is damaged: {type(error).__name__}: {error}") from error
+
+
+def _problem(path: Path, message: str) -> BadInputError:
+    return BadInputError([Problem(str(path), 0, 0, "", message)])

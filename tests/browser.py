@@ -1,0 +1,112 @@
+"""A headless Chromium, driven through ChromeDriver's own protocol (W3C WebDriver) with the standard library alone."""
+
+import base64
+import json
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+CHROMIUM = shutil.which("chromium")
+DRIVER = shutil.which("chromedriver")
+ABSENT = "Chromium is not installed: apt install chromium chromium-driver"
+
+_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+)
+
+
+class Browser:
+    """One browser with one window.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the profile of the browser lives.
+    dark : bool
+        Whether the user prefers dark pages.
+    """
+
+    def __init__(self, folder, dark=False):
+        self._driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True)
+        for line in self._driver.stdout:
+            if "started successfully on port" in line:
+                self._base = f"http://127.0.0.1:{line.strip().rstrip('.').split()[-1]}"
+                break
+        flags = [*_FLAGS, f"--user-data-dir={folder}", "--window-size=1200,900"]
+        if dark:
+            flags.append("--force-dark-mode")
+        options = {"binary": CHROMIUM, "args": flags}
+        capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
+        answer = self._post("/session", {"capabilities": {"alwaysMatch": capabilities}})
+        self._base += f"/session/{answer['sessionId']}"
+        if dark:
+            media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+            self.devtools("Emulation.setEmulatedMedia", media)
+
+    def open(self, path):
+        """Load a file and wait until its plots are drawn."""
+        self._post("/url", {"url": Path(path).resolve().as_uri()})
+        self.run_async("(typeof plots === 'undefined' ? Promise.resolve() : plots.ready)")
+
+    def run(self, script, *arguments):
+        """Return what a script returns."""
+        return self._post("/execute/sync", {"script": script, "args": list(arguments)})
+
+    def run_async(self, promise):
+        """Return what a promise (an expression) is fulfilled with."""
+        script = (
+            f"const done = arguments[0]; {promise}.then((value) => done(String(value)), (error) => done('' + error))"
+        )
+        return self._post("/execute/async", {"script": script, "args": []})
+
+    def click(self, selector):
+        """Click the first element that matches."""
+        self._post(f"/element/{self._find(selector)}/click", {})
+
+    def type(self, selector, keys):
+        """Type into an element; ``\\ue007`` is Enter."""
+        self._post(f"/element/{self._find(selector)}/value", {"text": keys})
+
+    def complaints(self):
+        """Return what the console has said since it was last asked."""
+        return [entry["message"] for entry in self._post("/se/log", {"type": "browser"})]
+
+    def requests(self):
+        """Return the addresses that were asked for since the last call, but for the page itself and data in it."""
+        messages = (json.loads(entry["message"])["message"] for entry in self._post("/se/log", {"type": "performance"}))
+        sent = (each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent")
+        return [url for url in sent if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
+
+    def screenshot(self, path):
+        """Write a picture of the whole page."""
+        answer = self.devtools("Page.captureScreenshot", {"captureBeyondViewport": True})
+        Path(path).write_bytes(base64.b64decode(answer["data"]))
+
+    def devtools(self, command, parameters):
+        """Send a command of the DevTools protocol."""
+        return self._post("/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def close(self):
+        """End the browser."""
+        request = urllib.request.Request(self._base, method="DELETE")
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+        self._driver.terminate()
+        self._driver.wait(30)
+        self._driver.stdout.close()
+
+    def _find(self, selector):
+        return next(iter(self._post("/element", {"using": "css selector", "value": selector}).values()))
+
+    def _post(self, path, body):
+        request = urllib.request.Request(
+            self._base + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(json.load(error)["value"]["message"]) from None
