@@ -1,6 +1,6 @@
-"""Files that come with ipusim: chips (``configs``) and workloads.
+"""Files that come with ipusim: chips (``configs``), workloads, and spaces to explore.
 
-A wheel holds them inside the package; in a source checkout they stand beside it.
+A wheel holds them inside the package; in a source checkout they stand beside it. Spaces are a folder of the workloads.
 """
 
 from __future__ import annotations
@@ -12,23 +12,28 @@ from typing import Literal, TypeAlias
 from ipusim.errors import BadInputError, Problem
 from ipusim.files.wording import did_you_mean, join_words
 
-Kind: TypeAlias = Literal["configs", "workloads"]
+Kind: TypeAlias = Literal["configs", "workloads", "spaces"]
 
 _PACKAGE = Path(__file__).parents[1]
-_NOUNS = {"configs": "chip", "workloads": "workload"}
+_NOUNS = {"configs": "chip", "workloads": "workload", "spaces": "space"}
+_FOLDERS = {"configs": "configs", "workloads": "workloads", "spaces": "workloads/explore"}
+_ELSEWHERE = {"workloads": "explore/"}
+"""Names that belong to another kind."""
 _SUFFIX = ".yaml"
 
 
 def packaged_folder(kind: Kind) -> Path:
     """Return the folder of the packaged files of one kind; it may be missing from a broken installation."""
-    installed = _PACKAGE / kind
-    return installed if installed.is_dir() else _PACKAGE.parent / kind
+    installed = _PACKAGE / _FOLDERS[kind]
+    return installed if installed.is_dir() else _PACKAGE.parent / _FOLDERS[kind]
 
 
 def packaged_names(kind: Kind) -> tuple[str, ...]:
     """Return the sorted names of the packaged files: ``bow``, or ``training/digits-mlp`` for one in a sub-folder."""
     folder = packaged_folder(kind)
-    return tuple(sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob(f"*{_SUFFIX}")))
+    names = (path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob(f"*{_SUFFIX}"))
+    other = _ELSEWHERE.get(kind)
+    return tuple(sorted(name for name in names if other is None or not name.startswith(other)))
 
 
 def packaged_file(kind: Kind, name: str) -> Path:

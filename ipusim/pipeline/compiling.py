@@ -118,13 +118,19 @@ def _chip_problems(
 
 
 def compile_graph(
-    workload: Workload, chip: Chip, graph: Graph, proportion: float | None = None, may_relax: bool = True
+    workload: Workload,
+    chip: Chip,
+    graph: Graph,
+    proportion: float | None = None,
+    may_relax: bool = True,
+    runners_up: int = 4,
 ) -> Compiled:
     """Compile a graph that is built already.
 
-    `proportion` overrides the workload's ``available_memory_proportion``; without `may_relax` it is not raised.
+    `proportion` overrides the workload's ``available_memory_proportion``; without `may_relax` it is not raised. As
+    many `runners_up` are kept beside each plan.
     """
-    options = PlanOptions(proportion or workload.compile.available_memory_proportion, may_relax)
+    options = PlanOptions(proportion or workload.compile.available_memory_proportion, may_relax, runners_up)
     plans = plan_graph(graph, chip, options)
     if any(isinstance(plan, Unplannable) for plan in plans.values()):
         return Compiled(workload, chip, graph, plans, None, None)

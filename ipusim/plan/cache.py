@@ -8,6 +8,9 @@ not used.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from ipusim.files.atomic import write_atomic
 from ipusim.kernels.jit import cache_folder, source_digest
 
 Rows = tuple[tuple[int, ...], ...]
+
+_IS_WRITTEN: ContextVar[bool] = ContextVar("_IS_WRITTEN", default=True)
 
 
 def entry_path(key: object) -> Path:
@@ -34,8 +39,23 @@ def read_entry(key: object) -> tuple[Rows, int] | None:
         return None
 
 
+@contextmanager
+def not_written() -> Iterator[None]:
+    """Let plans that are found meanwhile stay in memory: in a sweep, a file for each would take longer than its search.
+
+    What was stored before is still read.
+    """
+    token = _IS_WRITTEN.set(False)
+    try:
+        yield
+    finally:
+        _IS_WRITTEN.reset(token)
+
+
 def write_entry(key: object, rows: Rows, bound: int) -> None:
     """Store what was found for `key`; a cache that cannot be written is left alone."""
+    if not _IS_WRITTEN.get():
+        return
     path = entry_path(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""Chips and workloads over a space of parameters: which are worth building, and why."""

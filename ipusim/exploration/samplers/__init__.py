@@ -1,0 +1,1 @@
+"""How points of a space are chosen: one file each."""
