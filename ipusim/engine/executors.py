@@ -14,10 +14,12 @@ import numpy as np
 
 from ipusim.engine.values import F32Array, Values
 from ipusim.errors import VerifierError
+from ipusim.ir.expression import Expression
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray, Regions
-from ipusim.kernels.elementwise import ADD, COPY, RELU, add_broadcast, combine_regions
+from ipusim.kernels.elementwise import ADD, COPY, combine_regions
 from ipusim.kernels.matmul import multiply_boxes
+from ipusim.kernels.pointwise import map_regions
 from ipusim.kernels.workers import Done, Workers
 
 
@@ -92,28 +94,28 @@ def _copy(_vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, wo
     _combine(operands, COPY, workers, done)
 
 
-def _unary(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
-    _require_op(vertices, "relu")
-    _combine(operands, RELU, workers, done)
-
-
-def _binary(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
-    _require_op(vertices, "add")
+def _map(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    """Compute an expression, one function after the other; sums in place have none."""
     if vertices.settings.get("in_place"):
+        _require_op(vertices, "add")
         _combine(operands, ADD, workers, done)
         return
-    left, right, out = operands
-    add_broadcast(
-        out.values,
-        out.regions,
-        left.values,
-        left.regions.box,
-        right.values,
-        right.regions.box,
-        workers,
-        out.half,
-        done,
-    )
+    expression = vertices.payload
+    assert isinstance(expression, Expression)
+    flat = [operand.values.reshape(-1) for operand in operands]
+    for node in expression.nodes:
+        out = operands[node.output]
+        map_regions(
+            node.function,
+            out.values,
+            out.regions,
+            tuple(flat[index] for index in node.inputs),
+            tuple(expression.patterns[index] for index in node.inputs),
+            workers,
+            node.constants,
+            out.half,
+        )
+    done(1.0)
 
 
 def _expand(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done) -> None:
@@ -149,11 +151,13 @@ EXECUTORS: dict[str, Executor] = {
     "outer_product": _product,
     "reduce_add": _copy,
     "cast_1d": _copy,
-    "unary_1d": _unary,
-    "nonlinearity_1d": _unary,
-    "binary_1d": _binary,
-    "broadcast_vector_outer": _binary,
-    "broadcast_scalar_1d": _binary,
+    "unary_1d": _map,
+    "nonlinearity_1d": _map,
+    "gelu_1d": _map,
+    "binary_1d": _map,
+    "broadcast_vector_outer": _map,
+    "broadcast_scalar_1d": _map,
+    "fused_map": _map,
     "expand": _expand,
     "rearrange": _nothing,
     "dynamic_slice_1d": _nothing,

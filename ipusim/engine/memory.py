@@ -215,7 +215,7 @@ def _partials(program: Program, steps: list[Superstep], uses: _Uses) -> Iterator
         for vertices in step.compute:
             for operand in vertices.operands:
                 variable = program.variables[operand.variable]
-                if operand.access != "out" or variable.home is not None:
+                if operand.access != "out" or variable.home is not None or variable.kind == "register":
                     continue
                 n_bytes = operand.regions.n_elements * variable.element_bytes
                 tile = vertices.tile if operand.segments is None else vertices.tile.repeat(np.diff(operand.segments))

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ipusim.engine.intervals import EMPTY, Intervals, difference, flat_runs, overlapping, union
 from ipusim.errors import ResidencyError
+from ipusim.ir.intervals import EMPTY, Intervals, difference, flat_runs, overlapping, union
 from ipusim.ir.program import FROM_HOME, Operand, Program, Superstep, TileArray, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions
 

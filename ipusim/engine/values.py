@@ -125,7 +125,7 @@ def last_uses(program: Program) -> tuple[dict[str, int], dict[str, int]]:
     touched: dict[str, set[str]] = {}
     for index, step in enumerate(program.steps):
         for superstep in (step,) if isinstance(step, Superstep) else step.body:
-            ops[superstep.op] = index
+            ops |= dict.fromkeys((*superstep.fused, superstep.op), index)
             for vertices in superstep.compute:
                 for storage in touched_storages(program, vertices):
                     touched.setdefault(storage, set()).add(superstep.op)

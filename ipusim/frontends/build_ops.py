@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ipusim.files.wording import did_you_mean, join_words
+from ipusim.files.wording import did_you_mean
 from ipusim.frontends.attributes import read_attributes
 from ipusim.frontends.build_tensors import check_bytes
 from ipusim.frontends.draft import UNREADABLE, Draft
@@ -63,7 +63,7 @@ def _find_spec(draft: Draft, position: int, entry: OpEntry) -> OpSpec | None:
     if entry.op in op_names():
         return find_op(entry.op)
     if entry.op != UNREADABLE or position not in draft.broken_ops:
-        hint = did_you_mean(entry.op, op_names()) or f"there are {join_words(op_names(), 'and')}"
+        hint = did_you_mean(entry.op, op_names()) or "`ipusim schema workload` lists them all"
         draft.report(("ops", position, "op"), f"unknown operator {entry.op!r}", hint)
     return None
 

@@ -51,7 +51,8 @@ class Variable:
     kind : str
         ``tensor`` (a tensor of the graph, in its final place), ``metadata`` (where the elements of a packed variable
         belong; it stays on the chip, and no kernel reads it as values), ``reserved`` (memory set aside for code and
-        stacks), ``partials`` or ``temporary``.
+        stacks), ``partials``, ``temporary`` or ``register`` (what a fused vertex computes on the way and never
+        stores: it takes no memory).
     storage : str
         Name of the array that holds its values. Variables with the same storage hold the same values in different
         places: a rearranged tensor shares the storage of the original.
@@ -184,12 +185,15 @@ class Superstep:
     ----------
     op : str
         Name of the operator of the graph it belongs to.
+    fused : tuple of str
+        Names of further operators whose results it computes on the way.
     """
 
     name: str
     op: str
     compute: tuple[VertexSet, ...] = ()
     exchange: tuple[Transfers, ...] = ()
+    fused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

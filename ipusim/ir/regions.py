@@ -112,3 +112,20 @@ def matrix_view(shape: tuple[int, ...]) -> tuple[int, int, int]:
     for extent in padded[:-2]:
         groups *= extent
     return groups, padded[-2], padded[-1]
+
+
+def bounding_boxes(regions: Regions) -> IntArray:
+    """Return the smallest box around each region of one iteration: int64 array [n, 6]."""
+    box = regions.box.copy()
+    width = np.maximum(box[:, 5] - box[:, 4], 1)
+    height = np.maximum(box[:, 3] - box[:, 2], 1)
+    first, last = regions.begin // width, np.maximum(regions.end - 1, regions.begin) // width
+    line = first == last
+    box[:, 5] = np.where(line, box[:, 4] + (np.maximum(regions.end, regions.begin + 1) - 1) % width + 1, box[:, 5])
+    box[:, 4] = np.where(line, box[:, 4] + regions.begin % width, box[:, 4])
+    group = first // height == last // height
+    box[:, 3] = np.where(group, box[:, 2] + last % height + 1, box[:, 3])
+    box[:, 2] = np.where(group, box[:, 2] + first % height, box[:, 2])
+    box[:, 1] = box[:, 0] + last // height + 1
+    box[:, 0] += first // height
+    return box

@@ -69,3 +69,23 @@ def emit_fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
 def declared(builder: ir.IRBuilder, kind: ir.FunctionType, name: str) -> ir.Function:
     """Return LLVM's operation called `name`, declared once in the module."""
     return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+
+
+@intrinsic
+def double_bits(_typing: Any, _value: Any) -> Any:
+    """Return the 64 bits of a float64 as an int64."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+@intrinsic
+def bits_double(_typing: Any, _value: Any) -> Any:
+    """Return the float64 that 64 bits stand for."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate

@@ -9,7 +9,8 @@ from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
-from ipusim.lower.elementwise import lower_elementwise
+from ipusim.lower.elementwise import lower_cast, lower_map
+from ipusim.lower.fusion import fused_ops
 from ipusim.lower.matmul import lower_matmul
 from ipusim.lower.verify import verify_program
 from ipusim.plan.dense import DensePlan
@@ -33,13 +34,16 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
         When the result breaks a rule of the machine: a defect of a lowering.
     """
     builder = Builder(graph, chip)
+    groups = fused_ops(graph)
     for op in graph.ops:
         plan = plans.get(op.name)
-        if plan is None or isinstance(plan, Unplannable):
-            lower_elementwise(builder, op)
+        if op.name in groups:
+            lower_map(builder, groups[op.name])
+        elif op.kind == "cast":
+            lower_cast(builder, op)
         elif isinstance(plan, DensePlan):
             lower_matmul(builder, op, plan)
-        else:
+        elif plan is not None and not isinstance(plan, Unplannable):
             _lower_sparse(builder, op, plan)
     program = builder.program()
     verify_program(program)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.chip.model import Chip
+from ipusim.ir.intervals import Intervals, flat_runs, union
 from ipusim.ir.program import FROM_HOME, Home, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, volume, whole_boxes
 from ipusim.lower.builder import Builder
@@ -43,6 +44,59 @@ def same_home(one: Home | None, other: Home) -> bool:
     )
 
 
+def unrolled(home: Home) -> Home:
+    """Return a home whose pieces are listed one by one instead of stepping."""
+    regions = home.regions
+    if regions.count == 1:
+        return home
+    every = [regions.at(iteration) for iteration in range(regions.count)]
+    return Home(
+        np.tile(home.tile, regions.count),
+        Regions(
+            np.concatenate([each.box for each in every]),
+            np.tile(regions.begin, regions.count),
+            np.tile(regions.end, regions.count),
+        ),
+    )
+
+
+def same_place(variable: Variable, shape: tuple[int, int, int], home: Home) -> bool:
+    """Return whether a variable lies where a home in another view of the same elements says."""
+    if variable.home is None:
+        return False
+    if variable.shape == shape and same_home(variable.home, home):
+        return True
+    if not np.array_equal(_elements_on_tiles(variable.home), _elements_on_tiles(home)):
+        return False
+    one, other = placed_intervals(variable.shape, variable.home), placed_intervals(shape, home)
+    return np.array_equal(one.start, other.start) and np.array_equal(one.end, other.end)
+
+
+def _elements_on_tiles(home: Home) -> IntArray:
+    """Return the elements of a home on each tile up to the last that has any: int64 array."""
+    elements = home.regions.n_elements * home.regions.count
+    total: IntArray = np.trim_zeros(np.bincount(home.tile, weights=elements), "b").astype(np.int64)
+    return total
+
+
+def placed_intervals(shape: tuple[int, int, int], home: Home) -> Intervals:
+    """Return what lies where: element `e` on tile `t` is the number ``t * (elements + 1) + e``.
+
+    Parameters
+    ----------
+    shape : tuple of three int
+        Of the variable whose home it is.
+    home : Home
+    """
+    stride = shape[0] * shape[1] * shape[2] + 1
+    pieces = []
+    for regions in home.regions.iterations():
+        runs, owner = flat_runs(regions, shape)
+        offset = home.tile[owner].astype(np.int64) * stride
+        pieces.append(Intervals(runs.start + offset, runs.end + offset))
+    return union(*pieces)
+
+
 def home_bytes(variable: Variable, n_tiles: int) -> IntArray:
     """Return the bytes of a variable's home on each tile: int64 array [n_tiles]."""
     total: IntArray = np.zeros(n_tiles, dtype=np.int64)
@@ -65,6 +119,8 @@ def bring(builder: Builder, op: str, tensor: str, shape: tuple[int, int, int], h
         return variable
     if current.shape == shape and same_home(current.home, home):
         return current
+    if same_place(current, shape, home):
+        return builder.place_tensor(tensor, shape, home)
     target = builder.place_tensor(tensor, shape, home)
     builder.steps.extend(rearrangement(builder.chip, op, current, target))
     return target

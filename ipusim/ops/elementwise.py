@@ -7,7 +7,17 @@ from collections.abc import Callable
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import Attrs, F64Array, OpSpec, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import (
+    Attribute,
+    Attrs,
+    F64Array,
+    OpSpec,
+    Real,
+    ShapeError,
+    TensorType,
+    common_dtype,
+    shown,
+)
 
 
 def broadcast_shape(inputs: tuple[Tensor, ...]) -> tuple[int, ...]:
@@ -48,15 +58,21 @@ def elementwise(
     inputs: tuple[str, ...],
     function: Callable[..., F64Array],
     flops_per_element: int = 1,
+    vertex: Callable[[Attrs], str] | str = "",
+    attributes: tuple[Attribute, ...] = (),
 ) -> OpSpec:
     """Return an operator that applies `function` to every element of its broadcast operands.
 
     Parameters
     ----------
     function : callable
-        Takes one float64 array per operand and broadcasts like a numpy ufunc.
+        Takes one float64 array per operand, and the attributes by name, and broadcasts like a numpy ufunc.
     flops_per_element : int
         Useful floating-point operations per element of the result.
+    vertex : str or function of the attributes, optional
+        Name of the function in the tables of vertices and kernels; by default `name`.
+    attributes : tuple of Attribute
+        The numbers among them are the constants of the function, in this order.
     """
 
     def infer(operands: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
@@ -70,7 +86,20 @@ def elementwise(
     ) -> int:
         return flops_per_element * outputs[0].n_elements
 
-    def reference(arrays: tuple[F64Array, ...], _attrs: Attrs) -> F64Array:
-        return np.asarray(function(*arrays), dtype=np.float64)
+    def reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
+        given = {each.name: attrs[each.name] for each in attributes}
+        return np.asarray(function(*arrays, **given), dtype=np.float64)
 
-    return OpSpec(name, summary, inputs, infer, flops, reference)
+    constants = tuple(each.name for each in attributes if isinstance(each, Real))
+    return OpSpec(
+        name,
+        summary,
+        inputs,
+        infer,
+        flops,
+        reference,
+        attributes,
+        family="map",
+        function=vertex or name,
+        constants=constants,
+    )

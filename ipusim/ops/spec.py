@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -110,6 +111,71 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Real:
+    """An attribute that is a finite number."""
+
+    name: str
+    text: str
+    default: float | None = None
+
+    def read(self, value: object) -> object:
+        """Return `value` as a float if it is a finite number, else raise FieldError."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+            raise FieldError(f"expected a finite number, found {describe(value)}")
+        return float(value)
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the value."""
+        schema: dict[str, object] = {"type": "number", "description": self.text}
+        return schema if self.default is None else schema | {"default": self.default}
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An attribute that is a whole number, at least `least`."""
+
+    name: str
+    text: str
+    default: int | None = None
+    least: int | None = None
+
+    def read(self, value: object) -> object:
+        """Return `value` if it is a whole number in range, else raise FieldError."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise FieldError(f"expected a whole number, found {describe(value)}")
+        if self.least is not None and value < self.least:
+            raise FieldError(f"expected at least {self.least}, found {value}")
+        return value
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the value."""
+        schema: dict[str, object] = {"type": "integer", "description": self.text}
+        if self.least is not None:
+            schema["minimum"] = self.least
+        return schema if self.default is None else schema | {"default": self.default}
+
+
+@dataclass(frozen=True, slots=True)
+class Wholes:
+    """An attribute that is a list of whole numbers; required where `default` is None."""
+
+    name: str
+    text: str
+    default: tuple[int, ...] | None = None
+
+    def read(self, value: object) -> object:
+        """Return `value` as a tuple if it is a list of whole numbers, else raise FieldError."""
+        if not isinstance(value, (list, tuple)) or any(isinstance(v, bool) or not isinstance(v, int) for v in value):
+            raise FieldError(f"expected a list of whole numbers, found {describe(value)}")
+        return tuple(value)
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the value."""
+        schema: dict[str, object] = {"type": "array", "items": {"type": "integer"}, "description": self.text}
+        return schema if self.default is None else schema | {"default": list(self.default)}
+
+
+@dataclass(frozen=True, slots=True)
 class OpSpec:
     """One operator of the registry.
 
@@ -134,6 +200,13 @@ class OpSpec:
         Positions of the operands that may be sparse.
     sparse_result : int or None
         Position of the operand that has to be sparse, and whose non-zeros the result has.
+    family : str
+        How the compiler lowers it: ``map`` (element by element), ``reduce`` (along one axis of three), ``move`` (only
+        places change), or the name of the op.
+    function : function (attrs) -> str, or str
+        Of a map: the name in the tables of vertices and kernels.
+    constants : tuple of str
+        Of a map: the attributes that are the constants of its function.
     """
 
     name: str
@@ -145,6 +218,13 @@ class OpSpec:
     attributes: tuple[Attribute, ...] = ()
     sparse_inputs: tuple[int, ...] = ()
     sparse_result: int | None = None
+    family: str = ""
+    function: Callable[[Attrs], str] | str = ""
+    constants: tuple[str, ...] = ()
+
+    def function_name(self, attrs: Attrs) -> str:
+        """Return the name of a map's function in the tables of vertices and kernels."""
+        return self.function(attrs) if callable(self.function) else self.function
 
 
 def shown(tensor: Tensor) -> str:

@@ -9,7 +9,7 @@ from ipusim.ir.tensor import Tensor
 from ipusim.ops.registry import find_op, op_names
 from ipusim.ops.spec import OpSpec, ShapeError
 
-REQUIRED_ATTRIBUTES = {"cast": {"to": "float16"}}
+REQUIRED_ATTRIBUTES = {"cast": {"to": "float16"}, "pow": {"exponent": 2.0}}
 
 
 def attributes(spec: OpSpec) -> dict[str, object]:

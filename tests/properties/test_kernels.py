@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ipusim.formats import round_to_format
 from ipusim.ir.regions import Regions, whole_boxes
 from ipusim.kernels import matmul
-from ipusim.kernels.elementwise import ADD, COPY, RELU, add_broadcast, combine_regions
+from ipusim.kernels.elementwise import ADD, COPY, combine_regions
 from ipusim.kernels.matmul import multiply_boxes
 from ipusim.kernels.workers import Workers
 
@@ -187,7 +187,7 @@ def elements(box: np.ndarray, begin: int, end: int) -> list[tuple[int, int, int]
 @given(
     vertices=st.lists(runs(), min_size=1, max_size=3),
     sources=st.integers(1, 3),
-    how=st.sampled_from([COPY, ADD, RELU]),
+    how=st.sampled_from([COPY, ADD]),
     half=st.booleans(),
     cut=st.integers(0, 2),
     seed=st.integers(0, 2**32 - 1),
@@ -218,8 +218,6 @@ def test_combining_regions_element_by_element(vertices, sources, how, half, cut,
                     x = source[origin]
                     if number > 0 or how == ADD:
                         x = np.float32(expected[at] + x)
-                    elif how == RELU:
-                        x = np.maximum(x, np.float32(0.0)) + np.float32(0.0)
                     last = number == sources - 1
                     expected[at] = round_to_format(x, "float16") if half and last else x
     begins, ends = np.array(begins), np.array(ends)
@@ -236,32 +234,6 @@ def test_combining_regions_element_by_element(vertices, sources, how, half, cut,
             half,
         )
     same_bits(out, expected)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    extents=st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 40)),
-    stretch=st.tuples(*[st.booleans()] * 6),
-    half=st.booleans(),
-    cut=st.integers(0, 1),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_adding_with_broadcasting_like_numpy(extents, stretch, half, cut, seed):
-    rng = np.random.default_rng(seed)
-    shapes = [tuple(1 if s else e for e, s in zip(extents, flags, strict=True)) for flags in (stretch[:3], stretch[3:])]
-    left, right = (values(rng, shape, "wide", half) for shape in shapes)
-    begin, end = sorted(rng.integers(0, int(np.prod(extents)) + 1, 2))
-    out = np.full((extents[0], extents[1], max(1, extents[2] - cut)), 7.0, np.float32)
-    full = np.full(extents, 7.0, np.float32)
-    with np.errstate(all="ignore"):
-        total = np.broadcast_to(left + right, extents)
-        total = round_to_format(total, "float16") if half else total
-    full.reshape(-1)[begin:end] = total.reshape(-1)[begin:end]
-    boxes = [np.array([[x for e in shape for x in (0, e)]]) for shape in (extents, *shapes)]
-    with Workers(1) as workers:
-        regions = Regions(boxes[0], np.array([begin]), np.array([end]))
-        add_broadcast(out, regions, left, boxes[1], right, boxes[2], workers, half)
-    same_bits(out, full[:, :, : out.shape[2]])
 
 
 def test_rounding_to_half_at_every_tie_and_beside_it():

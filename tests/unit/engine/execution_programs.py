@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ipusim.ir.expression import ELEMENT_BY_ELEMENT, Expression, Node, broadcast_pattern
 from ipusim.ir.program import FROM_HOME, Home, Operand, Program, Repeat, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import Regions, whole_boxes
 
@@ -86,6 +87,7 @@ def product_program() -> Program:
     relu = vertices(
         "nonlinearity_1d", tiles(0, 1), Operand("s", "in", home.regions), Operand("y", "out", home.regions), op="relu"
     )
+    relu = replace(relu, payload=Expression((Node("relu", (0,), 1),), (ELEMENT_BY_ELEMENT,) * 2))
     steps = (
         operands,
         Superstep("multiply", "dot", (multiply,), crossing),
@@ -172,6 +174,8 @@ def bias_program() -> Program:
         Operand("y", "out", halves),
         op="add",
     )
+    patterns = (ELEMENT_BY_ELEMENT, broadcast_pattern((1, N), (M, N)), ELEMENT_BY_ELEMENT)
+    add = replace(add, payload=Expression((Node("add", (0, 1), 2),), patterns))
     steps = (Superstep("operands", "sum", exchange=(bring,)), Superstep("compute", "sum", (add,)))
     return Program("bias", 3, variables, steps, {"x": "x", "b": "b"}, {"y": "y"})
 

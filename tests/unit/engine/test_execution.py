@@ -134,7 +134,7 @@ def test_vertices_that_nothing_executes_are_refused():
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("relu", {"op": "tanh"}, "no kernel for nonlinearity_1d with operator tanh"),
+        ("relu", {"op": "tanh", "in_place": True}, "no kernel for nonlinearity_1d with operator tanh"),
         ("multiply", {"partials": "float16", "in_channels": 8}, "forms float16 sums but writes float32"),
     ],
 )

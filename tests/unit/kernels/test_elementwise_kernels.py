@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ipusim.ir.regions import Regions, whole_boxes
-from ipusim.kernels.elementwise import add_broadcast, combine_regions
+from ipusim.kernels.elementwise import combine_regions
 from ipusim.kernels.workers import Workers
 
 ONES = np.ones((1, 4, 4), np.float32)
@@ -17,12 +17,6 @@ def test_a_source_of_another_length_is_refused():
     part = Regions(whole.box, whole.begin, whole.end - 1)
     with Workers(1) as workers, pytest.raises(ValueError, match="not as many elements"):
         combine_regions(ONES.copy(), whole, ONES, part, workers)
-
-
-def test_operands_that_do_not_broadcast_are_refused():
-    whole = whole_boxes(np.array([[0, 1, 0, 4, 0, 4]]))
-    with Workers(1) as workers, pytest.raises(ValueError, match="do not broadcast"):
-        add_broadcast(ONES.copy(), whole, ONES, whole.box, ONES, np.array([[0, 1, 0, 2, 0, 4]]), workers)
 
 
 def test_a_vertex_without_sources_leaves_its_result_alone():

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipusim.chip.load import load_chip
+from ipusim.engine.memory import map_memory
 from ipusim.engine.timing import time_program
 from ipusim.ir.program import FROM_HOME
 from ipusim.ir.regions import volume
@@ -28,6 +29,10 @@ def _compile(tensors, ops, outputs, dtype="float16"):
 
 def _add(left, right, output="y"):
     return {"op": "add", "inputs": [left, right], "output": output}
+
+
+def _relu(source, output="y"):
+    return {"op": "relu", "inputs": [source], "output": output}
 
 
 def _names(program):
@@ -92,17 +97,17 @@ def test_a_chain_moves_nothing():
     ],
 )
 def test_a_bias_is_sent_to_every_tile_that_needs_it(bias, received):
-    ops = [{"op": "relu", "inputs": ["a"], "output": "b"}, _add("b", "bias")]
+    ops = [_relu("a", "b"), _add("b", "bias")]
     program = _compile({"a": (16, 32), "bias": bias}, ops, ["y"])
-    assert _names(program) == ["compute", "operands", "compute"]
-    _, exchange, add = (step for step, _ in program.supersteps())
+    assert _names(program) == ["operands", "compute"]
+    exchange, compute = (step for step, _ in program.supersteps())
     (transfers,) = exchange.exchange
     assert (transfers.source == FROM_HOME).all()
     assert transfers.bytes_sent.sum() == np.prod(bias) * 2
-    assert add.compute[0].codelet == "broadcast_vector_outer"
-    # The boxes of linear mapping are the whole tensor, so all of a column vector is needed.
-    needed = received if bias[0] != 16 else [32] * 4
-    assert transfers.bytes_received.tolist() == needed
+    assert compute.compute[0].codelet == "fused_map"
+    assert compute.compute[0].settings["functions"] == ("relu", "add")
+    # Tile 0 holds all of the bias, which is less than 128 bytes.
+    assert transfers.bytes_received.tolist() == [0, *received[1:]]
 
 
 def test_a_bias_of_a_product_is_cut_to_the_rows_of_the_block():
@@ -114,16 +119,18 @@ def test_a_bias_of_a_product_is_cut_to_the_rows_of_the_block():
     (transfers,) = exchange.exchange
     boxes = program.variables["y"].home.regions.box
     assert transfers.variable == "bias"
-    assert transfers.bytes_received.sum() == 2 * (boxes[:, 3] - boxes[:, 2]).sum()
+    rows = boxes[:, 3] - boxes[:, 2]
+    # The bias lies on tile 0, linearly.
+    assert transfers.bytes_received.sum() == 2 * rows[program.variables["y"].home.tile != 0].sum()
 
 
 def test_an_operand_that_lies_elsewhere_is_rearranged_first():
     ops = [
         {"op": "matmul", "name": "one", "inputs": ["a", "b"], "output": "p", "partials": "float16"},
-        {"op": "relu", "name": "two", "inputs": ["c"], "output": "q"},
+        {"op": "cast", "name": "two", "inputs": ["c"], "output": "q", "to": "float16"},
         {"op": "add", "name": "three", "inputs": ["p", "q"], "output": "y"},
     ]
-    program = _compile({"a": (32, 32), "b": (32, 32), "c": (32, 32)}, ops, ["y"])
+    program = _compile({"a": (8, 512), "b": (512, 8), "c": (8, 8)}, ops, ["y"])
     steps = [step for step, _ in program.supersteps() if step.op == "three"]
     assert [step.name for step in steps] == ["three/rearrange q", "three/copy q", "three/compute"]
     (transfers,) = steps[0].exchange
@@ -158,16 +165,47 @@ def test_one_tensor_as_both_sides_of_a_product():
     assert program.inputs == {"a": "a"}
 
 
-def test_broadcasting_that_no_view_expresses_is_expanded():
-    # [2, 1, 4, 4] on [2, 3, 4, 4]: the merged leading dimensions, 2 and 6, do not broadcast.
+def test_broadcasting_of_inner_axes_needs_no_copy():
+    # [2, 1, 4, 4] on [2, 3, 4, 4]: repeated along an axis between those that it has.
     program = _compile({"a": (2, 3, 4, 4), "b": (2, 1, 4, 4)}, [_add("a", "b")], ["y"])
-    assert _names(program) == ["operands", "expand", "compute"]
-    expand = next(vertices for step, _ in program.supersteps() for vertices in step.compute)
-    assert expand.codelet == "expand"
-    assert expand.settings["from"] == (2, 1, 4, 4)
-    assert expand.settings["to"] == (2, 3, 4, 4)
+    assert _names(program)[-1] == "compute"
     add = [step for step, _ in program.supersteps()][-1].compute[0]
-    assert add.codelet == "binary_1d"
+    assert add.codelet == "broadcast_vector_outer"
+    assert add.payload.patterns[1].tolist() == [[2, 16], [3, 0], [16, 1]]
+
+
+def test_a_tree_of_ops_is_one_compute_set():
+    ops = [
+        {"op": "sigmoid", "inputs": ["a"], "output": "s"},
+        {"op": "tanh", "inputs": ["b"], "output": "t"},
+        {"op": "mul", "inputs": ["s", "t"], "output": "y"},
+    ]
+    program = _compile({"a": (16, 32), "b": (16, 32)}, ops, ["y"])
+    (step,) = program.steps
+    assert (step.op, step.fused) == ("y", ("s", "t"))
+    assert step.compute[0].settings == {"functions": ("sigmoid", "tanh", "multiply"), "loads": 2, "dtype": "float16"}
+    assert {name: each.kind for name, each in program.variables.items()} == {
+        "a": "tensor",
+        "b": "tensor",
+        "s": "register",
+        "t": "register",
+        "y": "tensor",
+    }
+    assert map_memory(program, TINY).max_tile_bytes == 3 * 128 * 2
+
+
+@pytest.mark.parametrize(
+    ("ops", "outputs"),
+    [
+        ([_relu("a", "b"), _add("b", "a", "y"), _add("b", "b", "z")], ["y", "z"]),
+        ([_relu("a", "b"), _add("b", "a", "y")], ["b", "y"]),
+        ([_relu("v", "b"), _add("b", "a", "y")], ["y"]),
+    ],
+    ids=["two readers", "an output", "another shape"],
+)
+def test_what_others_need_is_not_fused(ops, outputs):
+    program = _compile({"a": (16, 32), "v": (32,)}, ops, outputs)
+    assert not any(step.fused for step, _ in program.supersteps())
 
 
 def test_a_tensor_may_be_called_like_a_temporary():

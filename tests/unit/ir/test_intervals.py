@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipusim.engine.intervals import Intervals, difference, flat_runs, overlapping, union
+from ipusim.ir.intervals import Intervals, difference, flat_runs, overlapping, union
 from ipusim.ir.regions import Regions
 
 spans = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6)), max_size=12)

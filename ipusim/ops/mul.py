@@ -1,0 +1,15 @@
+"""Product of two tensors, element by element."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ops.elementwise import elementwise
+
+OP = elementwise(
+    "mul",
+    "Product of two tensors, element by element; extents that are 1 or missing broadcast",
+    ("a", "b"),
+    np.multiply,
+    vertex="multiply",
+)

@@ -1,0 +1,20 @@
+"""Multiplication with a constant, then addition of one."""
+
+from __future__ import annotations
+
+from ipusim.ops.elementwise import elementwise
+from ipusim.ops.spec import F64Array, Real
+
+
+def _scale_shift(x: F64Array, scale: float, shift: float) -> F64Array:
+    return x * scale + shift
+
+
+OP = elementwise(
+    "scale_shift",
+    "Every element times a constant plus a constant",
+    ("x",),
+    _scale_shift,
+    flops_per_element=2,
+    attributes=(Real("scale", "Factor", 1.0), Real("shift", "Added to the product", 0.0)),
+)
