@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ipusim.frontends.workload import Workload, load_workload
     from ipusim.pipeline import Compiled, Run, simulate
     from ipusim.pipeline import compile_workload as compile
+    from ipusim.validation import Validation, validate
 
 __version__ = "0.1.0"
 
@@ -30,12 +31,14 @@ __all__ = [
     "Compiled",
     "IpusimError",
     "Run",
+    "Validation",
     "Workload",
     "compare",
     "compile",
     "load_chip",
     "load_workload",
     "simulate",
+    "validate",
 ]
 
 _PLACES = {
@@ -45,12 +48,14 @@ _PLACES = {
     "Compiled": "ipusim.pipeline:Compiled",
     "IpusimError": "ipusim.errors:IpusimError",
     "Run": "ipusim.pipeline:Run",
+    "Validation": "ipusim.validation:Validation",
     "Workload": "ipusim.frontends.workload:Workload",
     "compare": "ipusim.comparison:compare",
     "compile": "ipusim.pipeline:compile_workload",
     "load_chip": "ipusim.chip.load:load_chip",
     "load_workload": "ipusim.frontends.workload:load_workload",
     "simulate": "ipusim.pipeline:simulate",
+    "validate": "ipusim.validation:validate",
 }
 
 

@@ -9,7 +9,7 @@ from ipusim.codelets.amp_1x1 import measured_line_cycles, vertex_cycles
 from ipusim.codelets.binary_1d import add_cycles
 from ipusim.codelets.scaled_add_1d import vertex_cycles as scaled_add_cycles
 
-DATA = Path(__file__).parents[1] / "data" / "amp_vertex_measured.json"
+DATA = Path(__file__).parents[2] / "ipusim" / "validation" / "data" / "amp_vertex_measured.json"
 MEASURED = {int(rows): cycles for rows, cycles in json.loads(DATA.read_text()).items()}
 TIMER_CYCLES = 45
 

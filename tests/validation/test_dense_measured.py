@@ -13,7 +13,7 @@ from ipusim.chip.load import load_chip
 from ipusim.engine.timing import time_program
 from ipusim.pipeline.compiling import compile_workload
 
-DATA = Path(__file__).parents[1] / "data" / "bow_matmul_measured.csv"
+DATA = Path(__file__).parents[2] / "ipusim" / "validation" / "data" / "bow_matmul_measured.csv"
 FORMATS = {"FP16": "float16", "FP32": "float32"}
 FILL_GRID = [30 + 0.4 * step for step in range(18)]
 BOW = load_chip("bow")

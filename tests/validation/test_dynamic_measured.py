@@ -19,7 +19,7 @@ from ipusim.sparse.blocks import device_block_size, reblock
 from ipusim.sparse.patterns.shuffled import PATTERN
 from ipusim.sparse.patterns.spec import PatternRequest
 
-DATA = Path(__file__).parents[1] / "data" / "bow_matmul_measured.csv"
+DATA = Path(__file__).parents[2] / "ipusim" / "validation" / "data" / "bow_matmul_measured.csv"
 ROWS = list(csv.DictReader(DATA.open()))
 CURVES = ("ipu_density", "ipu_block_size", "ipu_feature_size")
 BATCHES = [4**power for power in range(1, 9)]

@@ -33,7 +33,7 @@ from ipusim.sparse.blocks import Blocks
 from ipusim.sparse.patterns.registry import build_pattern
 from ipusim.sparse.patterns.spec import PatternRequest
 
-DATA = Path(__file__).parents[1] / "data" / "bow_matmul_measured.csv"
+DATA = Path(__file__).parents[2] / "ipusim" / "validation" / "data" / "bow_matmul_measured.csv"
 FORMATS = {"FP16": "float16", "FP32": "float32"}
 SWEEP = (4, 16, 64, 256, 1024, 4096)
 DENSE_SWEEP = (*SWEEP, 16384, 65536)

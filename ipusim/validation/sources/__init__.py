@@ -1,0 +1,1 @@
+"""Published measurements, one source in each file."""
