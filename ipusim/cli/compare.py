@@ -41,6 +41,7 @@ def command(
     workers: int | None = None,
     as_json: JsonOption = False,
     csv: Path | None = None,
+    html: Annotated[Path | None, Parameter(name="--html")] = None,
     plot: Annotated[tuple[Path, ...], Parameter(consume_multiple=False)] = (),
     output: OutputOption = None,
 ) -> int:
@@ -63,10 +64,12 @@ def command(
         Processes; as many as there are processor cores by default.
     csv
         Write a table with one row per cell to this file, too.
+    html
+        Write the report as a page to this file, too.
     plot
         Write heat maps and curves to this .svg or .png file, too; may be repeated.
     """
-    _check_files(csv, plot, output)
+    _check_files(csv, html, plot, output)
     from ipusim.comparison import compare
 
     with progress_line() as progress:
@@ -84,6 +87,10 @@ def command(
             workers=workers,
             progress=progress,
         )
+    if html is not None:
+        from ipusim.files.atomic import write_atomic
+
+        write_atomic(html, comparison.to_html())
     _write(comparison, as_json, csv, plot, output)
     if comparison.interrupted:
         print("ipusim: interrupted; what was finished is shown", file=sys.stderr)
@@ -118,13 +125,15 @@ def _exit_code(comparison: Comparison) -> int:
     return int("ok" not in statuses or "failed" in statuses)
 
 
-def _check_files(csv: Path | None, plots: Sequence[Path], output: Path | None) -> None:
+def _check_files(csv: Path | None, html: Path | None, plots: Sequence[Path], output: Path | None) -> None:
     """Refuse files that could not be written when all the work is done."""
     problems = [
         Problem("--plot", 0, 0, "", f"{str(path)!r} ends neither in .svg nor in .png")
         for path in plots
         if path.suffix not in (".svg", ".png")
     ]
-    problems += missing_folders(("--csv", csv), *(("--plot", path) for path in plots), ("--output", output))
+    problems += missing_folders(
+        ("--csv", csv), ("--html", html), *(("--plot", path) for path in plots), ("--output", output)
+    )
     if problems:
         raise BadInputError(problems)

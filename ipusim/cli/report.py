@@ -36,15 +36,17 @@ def command(result: Path, /, *, output: OutputOption = None) -> int:
         raise BadInputError(problems)
     document = load_result(result)
     is_page = output is not None and output.suffix in _PAGES
-    render = _page() if is_page else _text(document, *layout(output))
+    render = _page(document) if is_page else _text(document, *layout(output))
     emit(rendered(result, render, document), output)
     return 0
 
 
-def _page() -> Render:
+def _page(document: dict[str, Any]) -> Render:
+    from ipusim.report.html.compare import render_comparison_page
     from ipusim.report.html.run import render_run_page
+    from ipusim.report.saved import COMPARISON
 
-    return render_run_page
+    return render_comparison_page if document["schema"] == COMPARISON else render_run_page
 
 
 def _text(document: dict[str, Any], width: int, colour: bool) -> Render:

@@ -98,9 +98,13 @@ class Comparison:
     def _dicts(cells: tuple[Cell, ...]) -> list[dict[str, Any]]:
         return [cell.to_dict() for cell in cells]
 
+    def to_html(self) -> str:
+        """Return the comparison as one HTML page that needs nothing else."""
+        from ipusim.report.html.compare import render_comparison_page
+
+        return render_comparison_page(self.to_dict())
+
     def _repr_html_(self) -> str:
-        from html import escape
+        from ipusim.report.html.compare import render_comparison_part
 
-        from ipusim.report.compare import render_comparison
-
-        return f"<pre>{escape(render_comparison(self.to_dict()))}</pre>"
+        return render_comparison_part(self.to_dict())

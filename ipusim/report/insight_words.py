@@ -37,7 +37,7 @@ def _observations(result: Result) -> Iterator[str]:
     terms = sorted((costliest.get("terms") or {}).items(), key=lambda item: -item[1])
     text = f"{costliest['name']} ({costliest['op']}) takes {format_percent(costliest['cycles'] / cycles)} of the cycles"
     if terms and costliest["cycles"]:
-        text += f", most of them ({format_percent(terms[0][1] / costliest['cycles'])} of its own) for {terms[0][0]}"
+        text += f", its largest part, {format_percent(terms[0][1] / costliest['cycles'])}, is {terms[0][0]}"
     yield f"{text}."
     idle = result.get("idle_fraction") or 0.0
     if idle > _UNEVEN:

@@ -210,7 +210,8 @@ def test_sentences_name_the_condition_where_there_are_several(sweep):
 
 def test_a_notebook_shows_the_report(sweep):
     html = evaluate(sweep(densities="1/4", block_sizes="4"), 1)._repr_html_()
-    assert html.startswith("<pre>one on bow  dense against sparse\n")
+    assert html.startswith('<div class="ipusim-comparison"')
+    assert "one on bow: dense against sparse" in html
     assert "Break-even density" in html
 
 

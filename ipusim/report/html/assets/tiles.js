@@ -57,11 +57,11 @@
     const place = await draw("map", () => ({
       traces: [{
         type: "heatmap", z, text: hover, hoverinfo: "text", colorscale: "Viridis", xgap: 1, ygap: 1, hoverongaps: false,
-        colorbar: { title: { text: label, side: "right" }, outlinewidth: 0, thickness: 14 }, zmin: Math.min(0, ...found),
+        colorbar: { title: { text: label, side: "right" }, outlinewidth: 0, thickness: 14 },
       }],
       layout: {
         xaxis: { visible: false, constrain: "domain" }, yaxis: { visible: false, autorange: "reversed" },
-        margin: { l: 10, r: 10, t: 10, b: 10 },
+        margin: { l: 10, r: 10, t: 34, b: 10 },
         shapes: mark < found.length ? [{ type: "rect", x0: columns[mark] - 0.5, x1: columns[mark] + 0.5, y0: lines[mark] - 0.5, y1: lines[mark] + 0.5, line: { color: theme.get("mark"), width: 3 } }] : [],
       },
     }));
