@@ -9,6 +9,7 @@ from ipusim.comparison.outcome import OK, Outcome
 from ipusim.comparison.points import Point
 
 PHASES = ("compute", "exchange", "sync")
+UPDATE = ("host_s", "upload_s", "upload_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Cell:
             "max_tile_bytes": outcome.max_tile_bytes,
             "tile_sram_bytes": outcome.tile_sram_bytes,
             "fits": outcome.status == OK,
+            **{f"update_{name}": (outcome.pattern_update or {}).get(name) for name in UPDATE},
             "plan": outcome.plan,
         }
 

@@ -83,6 +83,8 @@ class Outcome:
         What the fullest tile holds or would have to, and what it can.
     plan : str
         The plans of the matmuls, in one line.
+    pattern_update : Mapping of str to float, or None
+        What new patterns of all dynamic weights cost beside the cycles: ``host_s``, ``upload_s`` and ``upload_bytes``.
     """
 
     status: str
@@ -95,6 +97,7 @@ class Outcome:
     max_tile_bytes: int | None = None
     tile_sram_bytes: int | None = None
     plan: str = ""
+    pattern_update: Mapping[str, float | None] | None = None
 
 
 def outcome_of(simulate: Callable[[], Result]) -> Outcome:
@@ -129,6 +132,7 @@ def _figures(run: Result) -> Outcome:
         max_tile_bytes=run.memory["max_tile_bytes"],
         tile_sram_bytes=run.memory["tile_sram_bytes"],
         plan=_plans(run.ops),
+        pattern_update=_pattern_update(run.ops),
     )
 
 
@@ -148,6 +152,23 @@ def _plans(ops: list[dict[str, Any]]) -> str:
     if len(plans) == 1:
         return next(iter(plans.values()))
     return "; ".join(f"{name}: {plan}" for name, plan in plans.items())
+
+
+def _pattern_update(ops: list[dict[str, Any]]) -> dict[str, float | None] | None:
+    """Return the sum over the dynamic tensors of what a new pattern costs; those of several ops count once."""
+    found = {}
+    for op in ops:
+        update = (op.get("plan") or {}).get("pattern_update")
+        if update:
+            found[update["tensor"]] = update
+    if not found:
+        return None
+    uploads = [update["upload_s"] for update in found.values()]
+    return {
+        "host_s": sum(update["host_s"] for update in found.values()),
+        "upload_s": None if None in uploads else sum(uploads),
+        "upload_bytes": sum(update["upload_bytes"] for update in found.values()),
+    }
 
 
 def _place(error: Exception) -> str:

@@ -18,7 +18,7 @@ from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers
 from ipusim.ir.regions import IntArray
 
 CATEGORIES = ("tensors", "metadata", "reserved", "operands", "partials", "exchange_code")
-RESIDENT_KINDS = ("metadata", "reserved")
+RESIDENT_KINDS = ("metadata", "reserved", "exchange_code")
 """Variables of these kinds are there all the time."""
 
 

@@ -114,7 +114,7 @@ def _infer(
     if spec.sparse_result is not None:
         like = sound[spec.sparse_result]
         assert like.sparsity is not None
-        sparsity = replace(like.sparsity, pattern_of=like.name)
+        sparsity = replace(like.sparsity, pattern_of=like.name, pattern_init=like.init, pattern_dtype=like.dtype)
     result = Tensor(draft.workload.ops[position].output, shape, dtype, sparsity=sparsity)
     return result if check_bytes(draft, ("ops", position, "output"), result) else None
 

@@ -208,7 +208,7 @@ class PatternEntry(OneKind):
     banded: NoOptions | None = Field(default=None, description="A band around the diagonal")
     block_diagonal: NoOptions | None = Field(default=None, description="Dense squares along the diagonal")
     magnitude: ImbalanceOptions | None = Field(
-        default=None, description="The blocks of largest magnitude of random values"
+        default=None, description="The blocks of largest magnitude of the tensor's own values"
     )
     shuffled: ShuffledOptions | None = Field(default=None, description="The random blocks of the published benchmark")
     n_m: NOfMOptions | None = Field(default=None, description="n of every m consecutive blocks of a row, such as 2:4")

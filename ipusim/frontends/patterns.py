@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from zlib import crc32
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.values import tensor_values
-from ipusim.ir.tensor import Tensor
+from ipusim.ir.tensor import Init, Tensor
 from ipusim.kernels.jit import compiled
 from ipusim.sparse.blocks import Blocks, blocks_to_dense
 from ipusim.sparse.patterns.registry import build_pattern
 from ipusim.sparse.patterns.spec import PatternError, PatternRequest, density_of
 
 F32Array = NDArray[np.float32]
+VALUED = "magnitude"
+"""The pattern that looks at the values of its tensor."""
 
 
 def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
@@ -39,8 +41,11 @@ def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
     sparsity = tensor.sparsity
     options = tuple(sorted((name, _frozen(value)) for name, value in sparsity.options.items()))
     key = (tensor.shape[0], tensor.shape[1], sparsity.block_size, sparsity.density, sparsity.pattern, options)
+    source = tensor
+    if sparsity.pattern_of:
+        source = Tensor(sparsity.pattern_of, tensor.shape, sparsity.pattern_dtype, sparsity.pattern_init)
     try:
-        return _build(key, seed ^ crc32((sparsity.pattern_of or tensor.name).encode()))
+        return _build(key, source.name, seed, (source.init, source.dtype) if sparsity.pattern == VALUED else None)
     except PatternError as error:
         problem = Problem("workload", 0, 0, f"tensors.{tensor.name}.sparsity", str(error))
         raise BadInputError([problem]) from None
@@ -62,10 +67,20 @@ def non_zeros(tensor: Tensor, seed: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _build(key: tuple[Any, ...], seed: int) -> Blocks:
+def _build(key: tuple[Any, ...], name: str, seed: int, source: tuple[Init | None, str] | None) -> Blocks:
     rows, cols, block_size, density, pattern, options = key
+    values = None
+    if source is not None:
+        init, dtype = source
+        values = partial(tensor_values, Tensor(name, (rows, cols), dtype, init), seed)
     request = PatternRequest(
-        (rows, cols), block_size, density_of(density), seed, {name: _thawed(value) for name, value in options}, compiled
+        (rows, cols),
+        block_size,
+        density_of(density),
+        seed ^ crc32(name.encode()),
+        {option: _thawed(value) for option, value in options},
+        compiled,
+        values,
     )
     return build_pattern(pattern, request)
 

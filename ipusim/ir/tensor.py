@@ -28,6 +28,10 @@ class Sparsity:
         The density was given: dynamic mode makes room for that much. Else it was counted, and makes room for all.
     pattern_of : str
         Of the result of an op: the tensor whose non-zeros it has.
+    pattern_init : Init or None
+        Of such a result: where the values of that tensor come from.
+    pattern_dtype : str
+        Of such a result: the number format of that tensor.
     """
 
     density: float
@@ -38,6 +42,8 @@ class Sparsity:
     oversize: float = 0.3
     declared: bool = True
     pattern_of: str = ""
+    pattern_init: Init | None = None
+    pattern_dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

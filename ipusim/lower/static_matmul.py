@@ -19,6 +19,7 @@ from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.operands import home_bytes
 from ipusim.lower.static_vertices import StaticVertices, static_vertices
+from ipusim.plan.static_code import exchange_code_bytes
 from ipusim.plan.static_memory import metadata_bytes, reserved_bytes
 from ipusim.plan.static_plan import StaticSparsePlan
 from ipusim.plan.static_workers import codelet_of
@@ -39,6 +40,7 @@ def lower_static_matmul(builder: Builder, op: Op, plan: StaticSparsePlan) -> Non
     vertices = static_vertices(plan, builder.chip)
     values = _packed_values(builder, plan, vertices)
     _add_metadata(builder, plan, vertices)
+    _add_exchange_code(builder, op, plan)
     partials = builder.add_variable(
         f"{op.name}.partials", _partials_shape(plan), plan.problem.partials_format, "partials", None
     )
@@ -131,6 +133,20 @@ def _add_metadata(builder: Builder, plan: StaticSparsePlan, vertices: StaticVert
         name += "#"
     shape = (1, 1, int(ends[-1]))
     builder.variables[name] = Variable(name, shape, "uint16", "metadata", name, METADATA_WORD_BYTES, home)
+
+
+def _add_exchange_code(builder: Builder, op: Op, plan: StaticSparsePlan) -> None:
+    """Declare the code of the exchanges, whose transfers state bytes and not pieces."""
+    code = exchange_code_bytes(plan.partition, plan.reduction, builder.chip)
+    tile = np.flatnonzero(code).astype(np.int32)
+    if not len(tile):
+        return
+    ends = np.cumsum(code[tile])
+    shape = (1, 1, int(ends[-1]))
+    box = np.tile(np.array([0, 1, 0, 1, 0, shape[2]], dtype=np.int64), (len(tile), 1))
+    home = Home(tile, Regions(box, ends - code[tile], ends))
+    name = f"{op.name}.exchange_code"
+    builder.variables[name] = Variable(name, shape, "byte", "exchange_code", name, 1, home)
 
 
 def _partials_shape(plan: StaticSparsePlan) -> Shape:
@@ -243,10 +259,9 @@ def _result_exchanges(
     width = (vertices.cols[:, 1] - vertices.cols[:, 0]) * plan.split.block_size
     single = _on_tiles(vertices, vertices.single_rows * width * data_bytes, n_tiles)
     shared = _on_tiles(vertices, (vertices.n_rows - vertices.single_rows) * width * partials.element_bytes, n_tiles)
-    sums = reduction.loads[reduction.balanced].sum(axis=0) * data_bytes
     copy = _unlisted("copy", partials, single, reduction.copied_bytes, result.name)
     together = _unlisted("partials", partials, shared, reduction.received_bytes, "")
-    move = _unlisted("move", result, sums, reduction.moved_bytes, result.name)
+    move = _unlisted("move", result, reduction.sent_home_bytes, reduction.moved_bytes, result.name)
     return copy, together, move
 
 

@@ -10,7 +10,7 @@ from ipusim.formats import number_format
 from ipusim.ir.program import TileArray
 from ipusim.ir.regions import IntArray
 from ipusim.plan.static_chip import SparseChip
-from ipusim.plan.static_partition import RunLayout, sources_of_rows
+from ipusim.plan.static_partition import single_rows
 from ipusim.plan.static_plan import StaticSparsePlan
 from ipusim.plan.static_workers import vertex_fields
 
@@ -61,7 +61,7 @@ def static_vertices(plan: StaticSparsePlan, chip: SparseChip) -> StaticVertices:
     """Return the vertices of `plan`."""
     partition, size = plan.partition, plan.split.block_size
     element_bytes = number_format(plan.split.dtype).bytes
-    single = [_single_rows(layout, plan.split.row_order.size) for layout in partition.layouts]
+    single = [single_rows(layout, plan.split.row_order.size) for layout in partition.layouts]
     parts: dict[tuple[int, int], dict[str, IntArray]] = {}
     columns: dict[str, list[IntArray]] = {}
     for interval, which in enumerate(partition.layout_of.tolist()):
@@ -99,11 +99,3 @@ def static_vertices(plan: StaticSparsePlan, chip: SparseChip) -> StaticVertices:
 
 def _ranges(indptr: IntArray) -> IntArray:
     return np.stack([indptr[:-1], indptr[1:]], axis=1)
-
-
-def _single_rows(layout: RunLayout, n_rows: int) -> IntArray:
-    """Return how many partial rows of each run have no other source: int64 array [n_runs]."""
-    alone = sources_of_rows(layout, n_rows)[layout.rows] == 1
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(alone, dtype=np.int64)])
-    counts: IntArray = before[layout.rows_indptr[1:]] - before[layout.rows_indptr[:-1]]
-    return counts

@@ -120,6 +120,7 @@ class DynamicSparsePlan:
             "bucket_bytes": plan.bucket_bytes,
             "propagation_steps": self.placement.propagation_steps,
             "pattern_update": {
+                "tensor": problem.sparse,
                 "host_s": self.update.host_s,
                 "upload_s": self.update.upload_s if math.isfinite(self.update.upload_s) else None,
                 "upload_bytes": self.update.values_bytes + self.update.metadata_bytes,

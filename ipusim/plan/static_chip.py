@@ -31,3 +31,11 @@ class SparseChip(Protocol):
     @property
     def amp_load_bytes_per_cycle(self) -> int:
         """Rate at which the AMP's weights are loaded."""
+
+    @property
+    def exchange_control_cycles_per_fragment(self) -> int:
+        """Control instructions for a piece that is exchanged."""
+
+    @property
+    def exchange_instruction_bytes(self) -> int:
+        """Size of one of them."""

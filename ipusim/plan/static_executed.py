@@ -1,7 +1,8 @@
 """What a planned static sparse matmul costs when it runs on the real pattern, by mechanism.
 
-Kept apart from the planner's estimate, which only decides between plans. Every term is the slowest tile's; nothing is
-fitted to sparse measurements. Source: reference/MODEL_STATIC_MECHANISMS.md section 2.
+Kept apart from the planner's estimate, which only decides between plans. Every term is the slowest tile's; an exchange
+takes as long as the tile that receives or sends most. Nothing is fitted to sparse measurements. Source:
+reference/MODEL_STATIC_MECHANISMS.md section 2.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ipusim.codelets.registry import codelet
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.grouped_reduction import reduce_cycles
 from ipusim.plan.static_chip import SparseChip
-from ipusim.plan.static_partition import RunLayout, StaticPartition
+from ipusim.plan.static_partition import RunLayout, StaticPartition, single_rows
 from ipusim.plan.static_reduction import StaticReduction, plan_reduction
 from ipusim.plan.static_workers import codelet_of, vertex_fields
 
@@ -91,14 +92,19 @@ def executed_cycles(
     reduction = reduction or plan_reduction(partition, chip)
     rate = int(chip.exchange_bytes_per_cycle)
     plan = partition.plan
-    gathered = non_zeros = multiply = 0
+    gathered = non_zeros = multiply = copied = shared = 0
     for layout, n_cols in _cases(partition):
         here, stored = _arriving_bytes(partition, layout, n_cols)
+        alone, others = leaving_bytes(partition, layout, n_cols)
         together = plan.block_size == 1
         gathered = max(gathered, int((here + stored if together else here).max()))
         non_zeros = max(non_zeros, 0 if together else int(stored.max()))
+        copied, shared = max(copied, int(alone.max())), max(shared, int(others.max()))
         multiply = max(multiply, _multiply_cycles(partition, layout, n_cols, chip))
-    copied, moved = int(reduction.copied_bytes.max()), int(reduction.moved_bytes.max())
+    gathered = max(gathered, _operand_share(partition, chip))
+    copied = max(copied, int(reduction.copied_bytes.max()))
+    shared = max(shared, int(reduction.received_bytes.max()))
+    moved = max(int(reduction.moved_bytes.max()), int(reduction.sent_home_bytes.max()))
     summed = reduction.n_groups > 0
     phases = 1 + (non_zeros > 0) + (copied > 0) + summed + (moved > 0)
     return StaticCycles(
@@ -106,7 +112,7 @@ def executed_cycles(
         non_zeros=ceil_div(non_zeros, rate),
         multiply=multiply,
         copy=ceil_div(copied, rate),
-        reduce_exchange=ceil_div(int(reduction.received_bytes.max()), rate),
+        reduce_exchange=ceil_div(shared, rate),
         reduce=max(reduce_cycles(int(s), int(longest), chip.worker_contexts) for s, longest in reduction.slots),
         move=ceil_div(moved, rate),
         exchange_phases=phases * overheads.exchange_phase_cycles,
@@ -130,6 +136,25 @@ def _arriving_bytes(
     dense = layout.n_cols * (n_cols * plan.block_size * element_bytes)
     stored = np.diff(layout.blocks_indptr) * (plan.block_size**2 * element_bytes)
     return dense, stored if plan.n_splits > 1 else np.zeros_like(stored)
+
+
+def leaving_bytes(
+    partition: StaticPartition, layout: RunLayout, n_cols: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the bytes of partial rows that each run sends: rows without another source, and the others."""
+    plan = partition.plan
+    alone = single_rows(layout, plan.row_order.size)
+    row_elements = n_cols * plan.block_size
+    data_bytes, partial_bytes = (4 if name == "float32" else 2 for name in (plan.dtype, plan.partials))
+    others = np.diff(layout.rows_indptr) - alone
+    return alone * (row_elements * data_bytes), others * (row_elements * partial_bytes)
+
+
+def _operand_share(partition: StaticPartition, chip: SparseChip) -> int:
+    """Return the bytes of the dense operand that each tile sends: its share, once."""
+    plan = partition.plan
+    element_bytes = 4 if plan.dtype == "float32" else 2
+    return ceil_div(plan.shape[1] * plan.shape[2], chip.n_tiles) * element_bytes
 
 
 def _multiply_cycles(partition: StaticPartition, layout: RunLayout, n_cols: int, chip: SparseChip) -> int:

@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.plan.static_chip import SparseChip
+from ipusim.plan.static_code import exchange_code_bytes
 from ipusim.plan.static_partition import RunLayout, StaticPartition
 from ipusim.plan.static_reduction import StaticReduction
 
 IntArray = NDArray[np.int64]
 
-RESERVED_BYTES = 104 * 1024
-"""Code, stacks, vertex state and exchange code, which are not counted one by one. Assumed: of the published grid, all
-cells that ran and none of those that did not fit leave between 96 and 113 KiB (with the benchmark's float32 copies)."""
-RESERVED_SHARE = 6
-"""No more than this part of the SRAM: 104 KiB of 624 KiB. Chips with tiny tiles are for programs with little code."""
+RESERVED_BYTES = 109 * 1024
+"""Code, stacks and vertex state, which are not counted one by one. Assumed: of the published grid (with the benchmark's
+float32 copies) all cells that ran leave more, and those that did not fit less. The curves narrow it to 1.4 KiB: at 4096
+features, density 1/16 and n = 4096, block size 16 is the measured best with 110.0 KiB left, and block size 4, of which
+108.6 KiB are left, cannot have run, or its measured best would be half as fast again."""
+RESERVED_SHARE = 5
+"""No more than this part of the SRAM: chips with tiny tiles are for programs with little code."""
 GATHER_PADDING_BYTES = 16
 """Block vertices read past the end of the gathered operand. Source: reference/sparse.md section 1.3."""
 
@@ -39,6 +42,8 @@ class StaticMemory:
         Where the non-zeros stand: a constant table, always there.
     received : int
         Partial sums of other tiles, at the most on any tile.
+    exchange_code : int
+        Instructions of the exchanges, always there.
     """
 
     tensors: int
@@ -47,16 +52,21 @@ class StaticMemory:
     partials: int
     metadata: int
     received: int
+    exchange_code: int
 
     @property
     def multiply_bytes(self) -> int:
         """Bytes while the products are computed."""
-        return self.tensors + self.gathered + self.copied_non_zeros + self.partials + self.metadata
+        return self._resident_bytes + self.gathered + self.copied_non_zeros + self.partials
 
     @property
     def reduce_bytes(self) -> int:
         """Bytes while partial sums are added up."""
-        return self.tensors + self.partials + self.received + self.metadata
+        return self._resident_bytes + self.partials + self.received
+
+    @property
+    def _resident_bytes(self) -> int:
+        return self.tensors + self.metadata + self.exchange_code
 
     @property
     def live_bytes(self) -> int:
@@ -84,33 +94,52 @@ def static_memory(partition: StaticPartition, reduction: StaticReduction, chip: 
     dense = ceil_div((m + k) * n * element_bytes, chip.n_tiles)
     shared = ceil_div(partition.order.size * plan.block_size**2 * element_bytes, chip.n_tiles)
     received = int(reduction.received_bytes.max())
-    fullest = StaticMemory(dense, 0, 0, 0, 0, received)
+    code = exchange_code_bytes(partition, reduction, chip)
+    fullest = StaticMemory(dense, 0, 0, 0, 0, received, int(code.max()))
     widths = np.diff(partition.col_edges)
     for index, layout in enumerate(partition.layouts):
         if layout.n_runs == 0:
             continue
-        width = int(widths[partition.layout_of == index].max())
-        tile = _largest(partition, layout, width, dense, shared, received, chip.worker_contexts)
+        alike = partition.layout_of == index
+        tiles = partition.tile_edges[:-1][alike, None] + layout.tile
+        held = _Held(int(widths[alike].max()), dense, shared, received, code[tiles].max(axis=0))
+        tile = _largest(partition, layout, held, chip.worker_contexts)
         if tile.live_bytes > fullest.live_bytes:
             fullest = tile
     return fullest
 
 
-def _largest(
-    partition: StaticPartition, layout: RunLayout, width: int, dense: int, shared: int, received: int, workers: int
-) -> StaticMemory:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the runs of a layout have in common, and their exchange code: int64 array [n_runs]."""
+
+    n_cols: int
+    dense: int
+    shared: int
+    received: int
+    code: IntArray
+
+
+def _largest(partition: StaticPartition, layout: RunLayout, held: _Held, workers: int) -> StaticMemory:
     plan = partition.plan
     data_bytes, partial_bytes = (4 if name == "float32" else 2 for name in (plan.dtype, plan.partials))
     blocks, rows = np.diff(layout.blocks_indptr), np.diff(layout.rows_indptr)
     values = blocks * (plan.block_size**2 * data_bytes)
     padding = 0 if plan.block_size == 1 else GATHER_PADDING_BYTES
-    gathered = layout.n_cols * (width * plan.block_size * data_bytes) + padding
-    partials = rows * (width * plan.block_size * partial_bytes)
+    gathered = layout.n_cols * (held.n_cols * plan.block_size * data_bytes) + padding
+    partials = rows * (held.n_cols * plan.block_size * partial_bytes)
     tables = metadata_bytes(plan.block_size, rows, blocks, workers)
     exchanged = plan.n_splits > 1
-    tensors = np.full_like(values, dense + shared) if exchanged else dense + values
+    tensors = np.full_like(values, held.dense + held.shared) if exchanged else held.dense + values
     copied = values if exchanged else np.zeros_like(values)
-    run = int(np.argmax(tensors + tables + partials + np.maximum(gathered + copied, received)))
+    resident = tensors + tables + held.code
+    run = int(np.argmax(resident + partials + np.maximum(gathered + copied, held.received)))
     return StaticMemory(
-        int(tensors[run]), int(gathered[run]), int(copied[run]), int(partials[run]), int(tables[run]), received
+        int(tensors[run]),
+        int(gathered[run]),
+        int(copied[run]),
+        int(partials[run]),
+        int(tables[run]),
+        held.received,
+        int(held.code[run]),
     )

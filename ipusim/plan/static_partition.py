@@ -295,3 +295,11 @@ def count_runs(
 def sources_of_rows(layout: RunLayout, n_rows: int) -> IntArray:
     """Return on how many tiles each block row place has a partial row: int64 array [n_rows]."""
     return np.bincount(layout.rows, minlength=n_rows).astype(np.int64)
+
+
+def single_rows(layout: RunLayout, n_rows: int) -> IntArray:
+    """Return how many partial rows of each run have no other source: int64 array [n_runs]."""
+    alone = sources_of_rows(layout, n_rows)[layout.rows] == 1
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(alone, dtype=np.int64)])
+    counts: IntArray = before[layout.rows_indptr[1:]] - before[layout.rows_indptr[:-1]]
+    return counts

@@ -51,6 +51,8 @@ class StaticReduction:
         Slots of all reduction vertices of each tile, and of the longest.
     received_bytes, copied_bytes, moved_bytes : int64 array [n_tiles]
         Partial sums that arrive, rows of a single source, and results of balanced groups that come home.
+    data_bytes : int
+        Of an element of the result.
     """
 
     n_partials: IntArray
@@ -66,6 +68,13 @@ class StaticReduction:
     received_bytes: IntArray
     copied_bytes: IntArray
     moved_bytes: IntArray
+    data_bytes: int
+
+    @property
+    def sent_home_bytes(self) -> IntArray:
+        """Results of balanced groups that each tile sends to their place: int64 array [n_tiles]."""
+        sent: IntArray = self.loads[self.balanced].sum(axis=0) * self.data_bytes
+        return sent
 
     @property
     def n_groups(self) -> int:
@@ -123,6 +132,7 @@ def plan_reduction(partition: StaticPartition, chip: SparseChip) -> StaticReduct
         received,
         copied,
         moved,
+        data_bytes,
     )
 
 

@@ -145,7 +145,26 @@ def _footnotes(cells: Sequence[Document]) -> list[RenderableType]:
         "c/e/s: compute, exchange and sync; effective: TFLOP/s as if dense;",
         "useful: TFLOP/s on non-zeros; tile: bytes on the fullest",
     ]
-    return [*(indented(line) for line in lines), *(indented(Text(line, QUIET)) for line in units)]
+    update = _update_text(cells)
+    return [
+        *(indented(line) for line in lines),
+        *(indented(Text(line, QUIET)) for line in units),
+        *([indented(sentence(update, QUIET))] if update else []),
+    ]
+
+
+def _update_text(cells: Sequence[Document]) -> str:
+    """Return what a new pattern costs in dynamic mode, from the least to the most of any cell."""
+    costly = [cell for cell in cells if cell.get("update_host_s") is not None]
+    if not costly:
+        return ""
+    shown = []
+    for key, place in (("update_host_s", "on the host"), ("update_upload_s", "of upload")):
+        values = [cell[key] for cell in costly if cell[key] is not None]
+        if values:
+            ends = dict.fromkeys(format_seconds(value) for value in (min(values), max(values)))
+            shown.append(f"{' to '.join(ends)} {place}")
+    return f"A new pattern in dynamic mode takes {' and '.join(shown)}, beside these cycles."
 
 
 def _plans(cells: Sequence[Document]) -> list[RenderableType]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ipusim.report.canvas import HEADING, QUIET, columns, heading, indented, sentence
 from ipusim.report.numbers import format_bytes, format_count, format_percent, format_scaled
-from ipusim.report.plans import plan_line
+from ipusim.report.plans import plan_line, update_line
 
 _SHOWN = 12
 _TERMS = 4
@@ -62,4 +62,9 @@ def _details(ops: list[Mapping[str, Any]]) -> RenderableType:
         if terms and op["cycles"]:
             largest = (f"{label} {format_percent(cycles / op['cycles'])}" for label, cycles in terms[:_TERMS])
             table.add_row(Text(name, HEADING), "cycles", sentence(", ".join(largest), QUIET))
+            name = ""
+        update = (op.get("plan") or {}).get("pattern_update")
+        if update:
+            cost = f"a new pattern costs {update_line(update)}, beside the cycles"
+            table.add_row(Text(name, HEADING), "update", sentence(cost, QUIET))
     return table

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ipusim.report.canvas import GOOD, HEADING, QUIET, columns, draw, indented
-from ipusim.report.numbers import format_bytes, format_count, format_percent
+from ipusim.report.numbers import format_bytes, format_count, format_percent, format_seconds
 
 Plan = Mapping[str, Any]
 
@@ -30,6 +30,19 @@ def plan_line(plan: Plan) -> str:
     words += [str(plan["vertex"])] if plan.get("vertex") else []
     words += [_detail(name, value) for name, value in plan.items() if name not in (*_CUTS, *_ELSEWHERE) and value]
     return ", ".join(words)
+
+
+def update_line(update: Plan) -> str:
+    """Return what a new pattern of a dynamic tensor costs: ``105 ms on the host, 6.05 MiB in 98.7 us to the chip``.
+
+    Parameters
+    ----------
+    update : Mapping
+        ``host_s``, ``upload_bytes`` and ``upload_s`` (None where the chip has no link to a host).
+    """
+    upload = update["upload_s"]
+    taken = f"in {format_seconds(upload)} to the chip" if upload is not None else "to a chip without a host link"
+    return f"{format_seconds(update['host_s'])} on the host, {format_bytes(update['upload_bytes'])} {taken}"
 
 
 def render_plans(plans: Iterable[tuple[str, Plan]], width: int = 80, colour: bool = False) -> str:
@@ -56,11 +69,14 @@ def _plan(name: str, plan: Plan) -> list[RenderableType]:
     if "estimated_cycles" not in plan:
         return [head]
     candidates = [plan, *plan.get("runners_up", ())]
+    update = plan.get("pattern_update")
     bound = plan.get("memory_bound_bytes")
     parts = [head, indented(_candidates(candidates)), Text(""), indented(_terms(candidates))]
     if bound is not None:
         note = "raised: no plan met available_memory_proportion" if plan.get("relaxed") else "temporary data of a tile"
         parts.append(indented(Text(f"memory bound {format_bytes(bound)} ({note})", QUIET)))
+    if update:
+        parts.append(indented(Text(f"a new pattern: {update_line(update)}", QUIET)))
     return parts
 
 

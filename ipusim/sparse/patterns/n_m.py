@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from ipusim.sparse.blocks import Blocks, blocks_from_flat
+from ipusim.sparse.patterns.random_words import random_words
 from ipusim.sparse.patterns.spec import Pattern, PatternError, PatternRequest
 
 
@@ -21,7 +22,7 @@ def _build(request: PatternRequest) -> Blocks:
     n_rows, n_cols = request.grid
     if n_cols % group:
         raise PatternError(f"{n_cols} blocks per row are not a multiple of the group of {group}")
-    keys = np.random.default_rng(request.seed).random((n_rows * n_cols // group, group), dtype=np.float32)
+    keys = random_words(request.seed, n_rows * n_cols).reshape(-1, group)
     chosen = np.sort(np.argsort(keys, axis=1, kind="stable")[:, :kept], axis=1)
     flat = (np.arange(keys.shape[0])[:, None] * group + chosen).ravel()
     return blocks_from_flat(request.shape, request.block_size, flat)

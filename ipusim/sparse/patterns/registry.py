@@ -10,7 +10,7 @@ from pathlib import Path
 from ipusim.sparse.blocks import Blocks
 from ipusim.sparse.patterns.spec import Pattern, PatternError, PatternRequest
 
-_MACHINERY = frozenset({"registry", "spec"})
+_MACHINERY = frozenset({"random_words", "registry", "spec"})
 
 
 @cache

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from ipusim.sparse.blocks import Blocks
 
+LARGEST_DENOMINATOR = 1 << 20
+"""Of a fraction that a float is taken for."""
+
 
 class PatternError(ValueError):
     """A request that a pattern cannot answer; the message says what is wrong."""
@@ -36,6 +39,8 @@ class PatternRequest:
     accelerate : callable
         Applied to the few functions that loop over single elements; ``ipusim.kernels.jit.compiled`` where speed counts.
         The result does not depend on it.
+    values : callable or None
+        Returns the values of the tensor, float32 array of the shape, for patterns that look at them.
     """
 
     shape: tuple[int, int]
@@ -44,6 +49,7 @@ class PatternRequest:
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
     accelerate: Callable[[Any], Any] = lambda function: function
+    values: Callable[[], NDArray[np.float32]] | None = None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -78,18 +84,27 @@ class Pattern:
 def density_of(value: float | str | Fraction) -> Fraction:
     """Return a density written as a number or as a fraction like ``1/16``, exactly.
 
+    A float that is the nearest one to a fraction with a small denominator is that fraction: 0.333... is 1/3.
+
     Raises
     ------
     PatternError
         When it is not a number in (0, 1].
     """
     try:
-        density = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+        density = _simplest(value) if isinstance(value, float) else Fraction(value)
     except (ValueError, ZeroDivisionError, TypeError):
         raise PatternError(f"{value!r} is not a density") from None
     if not 0 < density <= 1:
         raise PatternError(f"density {value} is not in (0, 1]")
     return density
+
+
+def _simplest(value: float) -> Fraction:
+    """Return the fraction with a denominator of at most 2**20 that rounds to `value`, else the shortest decimal."""
+    exact = Fraction(repr(value))
+    near = exact.limit_denominator(LARGEST_DENOMINATOR)
+    return near if float(near) == value else exact
 
 
 def smallest(keys: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -129,5 +144,6 @@ def imbalance_weights(request: PatternRequest) -> tuple[NDArray[np.float32], NDA
         ratio = ratios.get(axis, 1)
         if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 1 <= ratio < math.inf:
             raise PatternError(f"imbalance {ratio!r} of the {axis} is not a number of at least 1")
-        weights.append(np.linspace(1, ratio, extent, dtype=np.float32))
+        steps = np.arange(extent, dtype=np.float64) / max(1, extent - 1)
+        weights.append((1 + (ratio - 1) * steps).astype(np.float32))
     return weights[0], weights[1]

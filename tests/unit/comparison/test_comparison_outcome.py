@@ -33,6 +33,17 @@ def test_plans_of_several_ops_have_their_names():
     assert outcome_of(lambda: _run(ops=ops)).plan == "a: dense; b: dense"
 
 
+def test_a_new_pattern_of_a_tensor_counts_once():
+    def op(tensor, upload_s):
+        update = {"tensor": tensor, "host_s": 0.5, "upload_s": upload_s, "upload_bytes": 10}
+        return {"name": "y", "plan": {"strategy": "dynamic_sparse", "pattern_update": update}}
+
+    ops = [op("w", 0.25), op("w", 0.25), op("v", 0.5)]
+    assert outcome_of(lambda: _run(ops=ops)).pattern_update == {"host_s": 1.0, "upload_s": 0.75, "upload_bytes": 20}
+    assert outcome_of(lambda: _run(ops=[op("w", None)])).pattern_update["upload_s"] is None
+    assert outcome_of(_run).pattern_update is None
+
+
 def test_what_does_not_fit_has_no_cycles_and_a_reason():
     infeasible = {"constraint": "tile_sram_bytes", "demand_bytes": 2048, "capacity_bytes": 1024}
     phases = dict.fromkeys(("compute", "exchange", "sync"))

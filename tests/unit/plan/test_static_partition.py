@@ -22,6 +22,8 @@ class Chip:
     tiles_per_exchange_bus: int = 2
     worker_contexts: int = 6
     amp_load_bytes_per_cycle: int = 8
+    exchange_control_cycles_per_fragment: int = 3
+    exchange_instruction_bytes: int = 4
 
 
 def blocks_of(grid: tuple[int, int], block_size: int, flat: list[int] | np.ndarray) -> Blocks:

@@ -18,11 +18,19 @@ from ipusim.sparse.patterns.registry import build_pattern, find_pattern, pattern
 from ipusim.sparse.patterns.shuffled import shuffle_in_place
 from ipusim.sparse.patterns.spec import PatternError, PatternRequest, density_of, smallest
 
+FIXED = {
+    "random": [8, 15, 18, 19, 28, 39, 41, 42, 46, 47, 48, 52, 54, 57, 62, 63],
+    "n_m": [1, 4, 8, 15, 18, 21, 24, 28, 33, 39, 41, 46, 48, 54, 57, 63],
+}
+"""Kept blocks of an 8x8 grid with seed 3: one of four, the last row and column four times as likely or in groups."""
 SHUFFLES = Path(__file__).parents[2] / "data" / "vectors" / "static_shuffle.csv"
 
 
 def build(name: str, shape: tuple[int, int], block_size: int, density: str, **options: Any) -> Blocks:
-    return build_pattern(name, PatternRequest(shape, block_size, Fraction(density), 3, options))
+    def values() -> np.ndarray:
+        return np.random.default_rng(5).standard_normal(shape, dtype=np.float32)
+
+    return build_pattern(name, PatternRequest(shape, block_size, Fraction(density), 3, options, values=values))
 
 
 def test_registry() -> None:
@@ -32,7 +40,18 @@ def test_registry() -> None:
         find_pattern("spiral")
 
 
-@pytest.mark.parametrize(("written", "density"), [("1/16", Fraction(1, 16)), (0.1, Fraction(1, 10)), (1, Fraction(1))])
+@pytest.mark.parametrize(
+    ("written", "density"),
+    [
+        ("1/16", Fraction(1, 16)),
+        (0.1, Fraction(1, 10)),
+        (1, Fraction(1)),
+        (1 / 3, Fraction(1, 3)),
+        (5 / 6, Fraction(5, 6)),
+        (0.3333333, Fraction(3333333, 10**7)),
+        (2.0**-40, Fraction("9.094947017729282e-13")),
+    ],
+)
 def test_density_is_exact(written: float | str, density: Fraction) -> None:
     assert density_of(written) == density
 
@@ -109,13 +128,49 @@ def test_n_m_keeps_n_of_every_m() -> None:
             build("n_m", (32, 64), 1, "1/2", **options)
 
 
-def test_magnitude_keeps_the_largest() -> None:
-    blocks = build("magnitude", (32, 32), 4, "1/4")
-    full = build("magnitude", (32, 32), 4, "1")
-    assert blocks.data is not None
-    assert full.data is not None
-    norms = np.sort(np.abs(full.data).sum(axis=(1, 2)))
-    assert np.abs(blocks.data).sum(axis=(1, 2)).min() == pytest.approx(norms[-16], rel=1e-6)
+def test_magnitude_keeps_the_largest_of_the_tensors_values() -> None:
+    values = np.arange(32 * 32, dtype=np.float32).reshape(32, 32) - 700
+    request = PatternRequest((32, 32), 4, Fraction(1, 4), values=lambda: values)
+    blocks = build_pattern("magnitude", request)
+    norms = np.abs(values).reshape(8, 4, 8, 4).sum(axis=(1, 3))
+    assert blocks.data is None
+    assert norms[blocks.rows, blocks.cols].min() >= np.sort(norms.ravel())[-16]
+    with pytest.raises(PatternError, match="needs the values"):
+        build_pattern("magnitude", PatternRequest((32, 32), 4, Fraction(1, 4)))
+
+
+def test_random_patterns_are_the_same_on_every_machine() -> None:
+    """Positions worked out from the raw words of PCG64 with Python's whole numbers."""
+    raw = np.random.PCG64(np.random.SeedSequence(3)).random_raw(8)
+    words = [int(word) >> shift & 0xFFFFFFFF for word in raw for shift in (0, 32)]
+    chosen: set[int] = set()
+    for index, word in enumerate(words[:15]):
+        last = 60 - 15 + index
+        place = word * (last + 1) >> 32
+        chosen.add(last if place in chosen else place)
+    blocks = build("random", (6, 10), 1, "1/4")
+    assert (blocks.rows * 10 + blocks.cols).tolist() == sorted(chosen)
+    rest = build("random", (6, 10), 1, "3/4")
+    assert sorted((rest.rows * 10 + rest.cols).tolist()) == sorted(set(range(60)) - chosen)
+
+
+def test_random_sets_are_equally_likely() -> None:
+    counts = np.zeros(10)
+    for seed in range(4000):
+        blocks = build_pattern("random", PatternRequest((2, 5), 1, Fraction(3, 10), seed))
+        counts[blocks.rows * 5 + blocks.cols] += 1
+    assert counts.sum() == 12000
+    assert np.abs(counts - 1200).max() < 5 * np.sqrt(1200 * 0.7)
+
+
+def test_unbalanced_and_grouped_patterns_are_the_same_everywhere() -> None:
+    known = {
+        "random": {"imbalance": 4},
+        "n_m": {"n": 1, "m": 4},
+    }
+    found = {name: build(name, (8, 8), 1, "1/4", **options) for name, options in known.items()}
+    flat = {name: (blocks.rows * 8 + blocks.cols).tolist() for name, blocks in found.items()}
+    assert flat == FIXED
 
 
 @pytest.mark.parametrize("name", ["random", "magnitude"])

@@ -1,0 +1,47 @@
+"""The exchange code of a static sparse matmul: instructions for every piece that a tile receives or sends.
+
+The gather is irregular, so that no two tiles receive alike and nothing of the code repeats. A piece is a run of
+elements that lies together where it comes from and where it goes: a block row of the dense operand in a column
+interval, or a partial row, cut where a tile's share of the result ends.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.cost.arithmetic import ceil_div
+from ipusim.plan.static_chip import SparseChip
+from ipusim.plan.static_partition import StaticPartition
+from ipusim.plan.static_reduction import StaticReduction
+
+IntArray = NDArray[np.int64]
+
+
+def exchange_code_bytes(partition: StaticPartition, reduction: StaticReduction, chip: SparseChip) -> IntArray:
+    """Return the exchange code of every tile: int64 array [n_tiles].
+
+    Each piece takes, at either end, the instructions that select its source, set its place and end it. Source: the 3
+    control instructions of a fragment and their 4 bytes, reference/dense.md sections 1.1 and 1.5. Neighbouring rows of
+    the operand are not joined to one piece, so that this is the most it can be when the columns are not cut.
+    """
+    pieces = exchanged_pieces(partition, reduction, chip)
+    return pieces * int(chip.exchange_control_cycles_per_fragment * chip.exchange_instruction_bytes)
+
+
+def exchanged_pieces(partition: StaticPartition, reduction: StaticReduction, chip: SparseChip) -> IntArray:
+    """Return how many pieces every tile receives and sends: int64 array [n_tiles]."""
+    plan = partition.plan
+    pieces = np.zeros(chip.n_tiles, np.int64)
+    if partition.order.size == 0:
+        return pieces
+    for interval, which in enumerate(partition.layout_of.tolist()):
+        layout = partition.layouts[which]
+        width = int(partition.col_edges[interval + 1] - partition.col_edges[interval]) * plan.block_size
+        rows = np.diff(layout.rows_indptr) * ceil_div(width, reduction.out_share)
+        pieces[layout.tile + partition.tile_edges[interval]] += layout.n_cols + rows
+    widest = int(np.diff(partition.col_edges).max()) * plan.block_size
+    pieces += ceil_div(ceil_div(plan.shape[1] * plan.n_padded, chip.n_tiles), widest)
+    for n_partials, load in zip(reduction.n_partials.tolist(), reduction.loads, strict=True):
+        pieces += n_partials * -(-load // widest)
+    return pieces
