@@ -168,6 +168,33 @@ def compare_elementwise(
     return Comparison(value.ravel(), exact.ravel(), tolerance.ravel())
 
 
+def compare_sum(reference: F64Array, size: F64Array, terms: int, value: F64Array, output: Format) -> Comparison:
+    """Compare sums, or means, of numbers or of their squares.
+
+    Parameters
+    ----------
+    reference, size : float64 arrays [n]
+        The results, and those of the magnitudes of the numbers.
+    terms : int
+        Numbers that go into a result; 0 if nothing is added up.
+    value : float64 array [n]
+        As executed: in float32, in any order, then rounded.
+    output : Format
+        Of `value`.
+
+    Notes
+    -----
+    Each of `terms` numbers passes at most as many roundings, one of its square and one of the mean.
+    """
+    roundings = (terms + 3) * _SINGLE.unit_roundoff if terms else 0.0
+    growth = roundings / (1.0 - roundings) if roundings < 1.0 else np.inf
+    with np.errstate(invalid="ignore"):
+        error = growth * size + _SINGLE.smallest_subnormal * max(1, terms)
+        tolerance = _rounded(reference, error, output)
+        tolerance[size + error >= _SINGLE.max] = np.inf
+    return Comparison(value.ravel(), reference.ravel(), tolerance.ravel())
+
+
 def _rounded(exact: F64Array, error: F64Array, output: Format) -> F64Array:
     """Return the error bound after a last rounding to `output`; infinite where the result may overflow."""
     largest = np.abs(exact) + error

@@ -19,6 +19,7 @@ from ipusim.engine.bounds import (
     compare_dots,
     compare_elementwise,
     compare_product,
+    compare_sum,
 )
 from ipusim.engine.values import Values, unpacked
 from ipusim.formats import number_format
@@ -26,6 +27,7 @@ from ipusim.frontends.patterns import tensor_blocks
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program, Variable, VertexSet
 from ipusim.ir.tensor import Op, Tensor
+from ipusim.ops.reduction import reduced_axes
 from ipusim.ops.registry import find_op
 from ipusim.plan.sparse_problem import SparseSums
 from ipusim.sparse.blocks import blocks_to_dense
@@ -38,6 +40,9 @@ ELEMENTS = 1 << 18
 
 GATHERED = 1 << 23
 """Most numbers of an operand that are gathered for sampled elements of a result."""
+
+REDUCED = 1 << 22
+"""Most elements that go into the results of a reduction that are compared."""
 
 _MOST_GROUPS = 16
 
@@ -96,6 +101,7 @@ class OpChecker:
     def __init__(self, graph: Graph, program: Program, seed: int = 0) -> None:
         self._graph = graph
         self._ops = {op.name: op for op in graph.ops}
+        self._roots = program.roots
         self._products: dict[str, list[VertexSet]] = {}
         self._sums: dict[str, SparseSums] = {}
         self._packed: dict[tuple[str, str], Variable] = {}
@@ -128,6 +134,8 @@ class OpChecker:
             comparisons = self._compare_at_nonzeros(op, arrays, result, output)
         elif op.kind == "matmul":
             comparisons = self._compare_matmul(op, arrays, result, output)
+        elif find_op(op.kind).family == "reduce":
+            comparisons = [self._compare_reduction(op, arrays[0], result, output)]
         else:
             comparisons = [self._compare_elementwise(op, arrays, result, output)]
         self.checks.append(_summary(name, output.n_elements, comparisons))
@@ -138,10 +146,11 @@ class OpChecker:
         A pattern without a non-zero has no storage.
         """
         variable = self._packed.get((op, tensor.name))
-        if variable is None and tensor.name not in self._storages:
+        storage = self._roots.get(tensor.name, tensor.name)
+        if variable is None and storage not in self._storages:
             return np.zeros(tensor.shape, dtype=np.float32)
         if variable is None:
-            return values.flat(tensor.name).reshape(tensor.shape)
+            return values.flat(storage).reshape(tensor.shape)
         return unpacked(variable, values.flat(variable.storage), tensor.n_elements).reshape(tensor.shape)
 
     def result(self) -> dict[str, Any]:
@@ -152,8 +161,9 @@ class OpChecker:
         of all results of ops that were compared.
         """
         checks = self.checks
-        total = sum(self._graph.tensors[op.outputs[0]].n_elements for op in self._graph.ops)
-        passed = all(check.passed for check in checks) and len(checks) == len(self._graph.ops)
+        computed = [op for op in self._graph.ops if find_op(op.kind).family != "view"]
+        total = sum(self._graph.tensors[op.outputs[0]].n_elements for op in computed)
+        passed = all(check.passed for check in checks) and len(checks) == len(computed)
         worst = max(checks, key=lambda check: (not check.passed, check.relative_error), default=None)
         return {
             "executed": True,
@@ -243,6 +253,27 @@ class OpChecker:
 
         with np.errstate(all="ignore"):
             return compare_elementwise(reference, operands, result[at].astype(np.float64), number_format(output.dtype))
+
+    def _compare_reduction(
+        self, op: Op, array: NDArray[np.float32], result: NDArray[np.float32], output: Tensor
+    ) -> Comparison:
+        """Compare a sample of results, each with the elements that go into it as a row."""
+        spec = find_op(op.kind)
+        axes = reduced_axes(array.shape, op.attrs)
+        kept = tuple(axis for axis in range(array.ndim) if axis not in axes)
+        turned = array.transpose(*kept, *axes)
+        extents = turned.shape[: len(kept)]
+        depth = array.size // max(1, result.size)
+        chosen = self._spread(result.size, max(1, REDUCED // depth))
+        taken = turned[np.unravel_index(chosen, extents)] if kept else turned
+        rows = taken.reshape(len(chosen), -1).astype(np.float64)
+        attrs = {"axes": (1,), "keepdims": False}
+        value = result.reshape(-1)[chosen].astype(np.float64)
+        exact = spec.function_name(op.attrs) in ("max", "min")
+        with np.errstate(all="ignore"):
+            reference = spec.reference((rows,), attrs)
+            size = spec.reference((np.abs(rows),), attrs)
+            return compare_sum(reference, size, 0 if exact else depth, value, number_format(output.dtype))
 
     def _spread(self, extent: int, most: int) -> Index:
         """Return at most `most` different places of a range: one at random in each of as many equal parts."""

@@ -20,6 +20,7 @@ from ipusim.ir.regions import IntArray, Regions
 from ipusim.kernels.elementwise import ADD, COPY, combine_regions
 from ipusim.kernels.matmul import multiply_boxes
 from ipusim.kernels.pointwise import map_regions
+from ipusim.kernels.reduce import reduce_boxes
 from ipusim.kernels.workers import Done, Workers
 
 
@@ -118,6 +119,21 @@ def _map(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, work
     done(1.0)
 
 
+def _reduce(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    source, out = operands
+    reduce_boxes(
+        str(vertices.settings["op"]),
+        out.values,
+        out.regions.box,
+        source.values,
+        source.regions.box,
+        workers,
+        float(str(vertices.settings["scale"])),
+        out.half,
+        done,
+    )
+
+
 def _expand(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done) -> None:
     settings = vertices.settings
     source, target = values.flat(str(settings["source"])), values.flat(str(settings["target"]))
@@ -150,6 +166,7 @@ EXECUTORS: dict[str, Executor] = {
     "hmac": _product,
     "outer_product": _product,
     "reduce_add": _copy,
+    "reduce_rows": _reduce,
     "cast_1d": _copy,
     "unary_1d": _map,
     "nonlinearity_1d": _map,

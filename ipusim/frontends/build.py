@@ -6,6 +6,7 @@ from ipusim.errors import BadInputError
 from ipusim.frontends.build_ops import build_ops
 from ipusim.frontends.build_tensors import build_tensors, check_total_bytes
 from ipusim.frontends.draft import Draft, in_file_order
+from ipusim.frontends.expand import expand_graph
 from ipusim.frontends.model import Workload
 from ipusim.ir.graph import Graph
 
@@ -13,7 +14,8 @@ from ipusim.ir.graph import Graph
 def build_graph(workload: Workload) -> Graph:
     """Return the graph of a workload, in which everything fits together.
 
-    Every op of the file is in the graph. A declared tensor that no op reads is not: it takes neither memory nor time.
+    Every op of the file is in the graph, composite ones as the ops that they consist of.
+    A declared tensor that no op reads is not: it takes neither memory nor time.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def build_graph(workload: Workload) -> Graph:
     used = read | {name for op in ops for name in op.outputs}
     tensors = {name: tensor for name, tensor in draft.tensors.items() if tensor and name in used}
     outputs = workload.outputs or tuple(name for op in ops for name in op.outputs if name not in read)
-    return Graph(workload.name, tensors, ops, outputs, workload.seed)
+    return expand_graph(Graph(workload.name, tensors, ops, outputs, workload.seed))
 
 
 def draft_graph(draft: Draft) -> Draft:

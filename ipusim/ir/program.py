@@ -217,6 +217,8 @@ class Program:
         In the order of execution.
     inputs, outputs : Mapping[str, str]
         Graph tensor name to the variable that holds it at the start, at the end.
+    roots : Mapping[str, str]
+        Graph tensors that are views of another one, whose storage they share.
     """
 
     name: str
@@ -225,6 +227,7 @@ class Program:
     steps: tuple[Superstep | Repeat, ...]
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    roots: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def initial(self) -> tuple[Variable, ...]:

@@ -24,6 +24,8 @@ class Builder:
         Graph tensor to the variable that holds it now; a tensor without an entry has not been placed.
     inputs : dict of str to str
         Graph input to the variable that holds it when the program starts.
+    roots : dict of str to str
+        Tensors that are views of another one, which holds their values.
     packed : dict of int to tuple of two str
         Variables of values and metadata that ops share, by the identity of the placement that they have in common.
     """
@@ -35,6 +37,7 @@ class Builder:
     place: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
     packed: dict[int, tuple[str, str]] = field(default_factory=dict)
+    roots: dict[str, str] = field(default_factory=dict)
 
     def add_variable(
         self, name: str, shape: tuple[int, int, int], dtype: str, kind: str, home: Home | None, storage: str = ""
@@ -61,18 +64,29 @@ class Builder:
     def place_tensor(self, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
         """Declare a graph tensor's variable with its home and make it the tensor's current place."""
         dtype = self.graph.tensors[tensor].dtype
-        variable = self.add_variable(tensor, shape, dtype, "tensor", home, storage=tensor)
-        self.place[tensor] = variable.name
+        root = self.root(tensor)
+        variable = self.add_variable(tensor, shape, dtype, "tensor", home, storage=root)
+        self.place[root] = variable.name
         return variable
+
+    def root(self, tensor: str) -> str:
+        """Return the tensor that holds the values of `tensor`: itself, unless it is a view."""
+        return self.roots.get(tensor, tensor)
 
     def placed(self, tensor: str) -> Variable | None:
         """Return the variable that holds `tensor` now, or None if no op has placed it yet."""
-        name = self.place.get(tensor)
+        name = self.place.get(self.root(tensor))
         return None if name is None else self.variables[name]
 
     def program(self) -> Program:
         """Return the finished program."""
-        outputs = {tensor: self.place[tensor] for tensor in self.graph.outputs}
+        outputs = {tensor: self.place[self.root(tensor)] for tensor in self.graph.outputs}
         return Program(
-            self.graph.name, self.chip.n_tiles, dict(self.variables), tuple(self.steps), dict(self.inputs), outputs
+            self.graph.name,
+            self.chip.n_tiles,
+            dict(self.variables),
+            tuple(self.steps),
+            dict(self.inputs),
+            outputs,
+            dict(self.roots),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, UNARY_OPS
+from ipusim.codelets.registry import codelet as find_codelet
 from ipusim.formats import number_format
 from ipusim.ir.expression import Expression, Node, broadcast_pattern
 from ipusim.ir.program import Home, Operand, Superstep, Transfers, Variable, VertexSet
@@ -50,7 +51,7 @@ def lower_map(builder: Builder, ops: tuple[Op, ...]) -> None:
         operands[name] = Operand(register.name, "out", home.regions)
     result = builder.place_tensor(op.outputs[0], shape, home)
     operands[op.outputs[0]] = Operand(result.name, "out", home.regions)
-    vertices = _vertices(builder, ops, operands, home)
+    vertices = _vertices(builder, ops, operands, shape, home)
     fused = tuple(each.name for each in ops[:-1])
     builder.steps.append(Superstep(f"{op.name}/compute", op.name, (vertices,), fused=fused))
 
@@ -69,6 +70,16 @@ def lower_cast(builder: Builder, op: Op) -> None:
         {"op": "cast", "dtype": result.dtype, "input": source.dtype, "output": result.dtype},
     )
     builder.steps.append(Superstep(f"{op.name}/compute", op.name, (vertices,)))
+
+
+def lower_view(builder: Builder, op: Op) -> None:
+    """Make a tensor a view of another one with the same elements in the same order: nothing happens on the chip."""
+    source, result = op.inputs[0], op.outputs[0]
+    builder.roots[result] = builder.root(source)
+    if result in builder.graph.outputs and builder.placed(source) is None:
+        shape = matrix_view(builder.graph.tensors[result].shape)
+        element_bytes = number_format(builder.graph.tensors[result].dtype).bytes
+        bring(builder, op.name, result, shape, linear_home(shape, element_bytes, builder.chip.n_tiles))
 
 
 def common_place(builder: Builder, op: Op, full: tuple[str, ...], flat: bool) -> tuple[Shape, Home]:
@@ -96,7 +107,9 @@ def _small_operand(builder: Builder, op: Op, name: str) -> Variable:
     )
 
 
-def _vertices(builder: Builder, ops: tuple[Op, ...], operands: dict[str, Operand], home: Home) -> VertexSet:
+def _vertices(
+    builder: Builder, ops: tuple[Op, ...], operands: dict[str, Operand], shape: Shape, home: Home
+) -> VertexSet:
     graph = builder.graph
     place = {name: index for index, name in enumerate(operands)}
     output = graph.tensors[ops[-1].outputs[0]]
@@ -108,36 +121,42 @@ def _vertices(builder: Builder, ops: tuple[Op, ...], operands: dict[str, Operand
         nodes.append(Node(spec.function_name(op.attrs), inputs, place[op.outputs[0]], constants))
     patterns = tuple(broadcast_pattern(graph.tensors[name].shape, output.shape) for name in operands)
     repeated = [graph.tensors[name] for name, pattern in zip(operands, patterns, strict=True) if len(pattern)]
-    codelet, fields, settings = _costed(nodes, home.regions, len(operands) - len(ops), repeated)
+    codelet, settings = _costed(nodes, len(operands) - len(ops), repeated)
     settings |= {"dtype": output.dtype}
+    every = _fields(shape, home.regions, patterns)
+    fields = {name: every[name] for name in find_codelet(codelet).fields}
     label = ops[-1].kind if len(ops) == 1 else "fused"
     return VertexSet(
         codelet, label, home.tile, fields, tuple(operands.values()), settings, Expression(tuple(nodes), patterns)
     )
 
 
-def _costed(
-    nodes: list[Node], regions: Regions, n_leaves: int, repeated: list[Tensor]
-) -> tuple[str, dict[str, IntArray], dict[str, object]]:
-    """Return codelet, fields and settings of an expression."""
+def _fields(shape: Shape, regions: Regions, patterns: tuple[IntArray, ...]) -> dict[str, IntArray]:
+    """Return the elements of each vertex, and the rows that they fall into: runs without a gap or a new repetition."""
     elements = regions.n_elements * regions.count
-    width = np.minimum(np.maximum(regions.box[:, 5] - regions.box[:, 4], 1), np.maximum(elements, 1))
-    rows = -(-elements // width)
+    groups, rows, run = (regions.box[:, axis + 1] - regions.box[:, axis] for axis in (0, 2, 4))
+    whole = run == shape[2]
+    run = np.where(whole, run * rows, run)
+    run = np.where(whole & (rows == shape[1]), run * groups, run)
+    repeats = [int(pattern[-1, 0]) for pattern in patterns if len(pattern)]
+    run = np.minimum(np.maximum(np.minimum(run, min(repeats, default=1 << 62)), 1), np.maximum(elements, 1))
+    return {"elements": elements, "rows": -(-elements // run) if repeats else np.zeros_like(run), "cols": run}
+
+
+def _costed(nodes: list[Node], n_leaves: int, repeated: list[Tensor]) -> tuple[str, dict[str, object]]:
+    """Return codelet and settings of an expression."""
     first = nodes[0].function
     if len(nodes) == 1 and not repeated:
         if first == "gelu":
-            return "gelu_1d", {"elements": elements}, {"op": first}
+            return "gelu_1d", {"op": first}
         if first in ACTIVATIONS:
-            return "nonlinearity_1d", {"elements": elements}, {"op": first}
+            return "nonlinearity_1d", {"op": first}
         if first in UNARY_OPS:
-            return "unary_1d", {"elements": elements}, {"op": first}
+            return "unary_1d", {"op": first}
         if first == "power":
-            return "broadcast_scalar_1d", {"elements": elements}, {"op": first}
+            return "broadcast_scalar_1d", {"op": first}
         if first in BINARY_OPS:
-            return "binary_1d", {"elements": elements}, {"op": first}
+            return "binary_1d", {"op": first}
     if len(nodes) == 1 and len(repeated) == 1 and n_leaves == 2:
-        if repeated[0].n_elements == 1:
-            return "broadcast_scalar_1d", {"elements": elements}, {"op": first}
-        return "broadcast_vector_outer", {"rows": rows, "cols": width}, {"op": first}
-    fields = {"elements": elements, "rows": rows if repeated else np.zeros_like(rows)}
-    return "fused_map", fields, {"functions": tuple(node.function for node in nodes), "loads": n_leaves}
+        return "broadcast_scalar_1d" if repeated[0].n_elements == 1 else "broadcast_vector_outer", {"op": first}
+    return "fused_map", {"functions": tuple(node.function for node in nodes), "loads": n_leaves}

@@ -8,11 +8,13 @@ from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
 from ipusim.ir.tensor import Op
+from ipusim.lower.axis_reduction import lower_reduction
 from ipusim.lower.builder import Builder
-from ipusim.lower.elementwise import lower_cast, lower_map
+from ipusim.lower.elementwise import lower_cast, lower_map, lower_view
 from ipusim.lower.fusion import fused_ops
 from ipusim.lower.matmul import lower_matmul
 from ipusim.lower.verify import verify_program
+from ipusim.ops.registry import find_op
 from ipusim.plan.dense import DensePlan
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Plans, SparsePlan, Unplannable
@@ -39,6 +41,10 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
         plan = plans.get(op.name)
         if op.name in groups:
             lower_map(builder, groups[op.name])
+        elif find_op(op.kind).family == "reduce":
+            lower_reduction(builder, op)
+        elif find_op(op.kind).family == "view":
+            lower_view(builder, op)
         elif op.kind == "cast":
             lower_cast(builder, op)
         elif isinstance(plan, DensePlan):

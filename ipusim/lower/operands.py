@@ -115,7 +115,7 @@ def bring(builder: Builder, op: str, tensor: str, shape: tuple[int, int, int], h
     current = builder.placed(tensor)
     if current is None:
         variable = builder.place_tensor(tensor, shape, home)
-        builder.inputs[tensor] = variable.name
+        builder.inputs[builder.root(tensor)] = variable.name
         return variable
     if current.shape == shape and same_home(current.home, home):
         return current

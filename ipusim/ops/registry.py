@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ipusim.ops.spec import OpSpec
 
-_MACHINERY = frozenset({"elementwise", "registry", "spec"})
+_MACHINERY = frozenset({"composite", "elementwise", "normalisation", "reduction", "registry", "spec"})
 
 
 @cache

@@ -175,6 +175,13 @@ class Wholes:
         return schema if self.default is None else schema | {"default": list(self.default)}
 
 
+class Expansion(Protocol):
+    """The graph while a composite op is replaced by the ops that it consists of."""
+
+    def add(self, kind: str, *inputs: str, **attrs: object) -> str:
+        """Add an op with the attributes given (others have their defaults) and return the name of its result."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpSpec:
     """One operator of the registry.
@@ -202,9 +209,12 @@ class OpSpec:
         Position of the operand that has to be sparse, and whose non-zeros the result has.
     family : str
         How the compiler lowers it: ``map`` (element by element), ``reduce`` (along one axis of three), ``move`` (only
-        places change), or the name of the op.
+        places change), ``view`` (nothing happens), ``composite`` (expands into other ops when the graph is built);
+        empty for an op with a lowering of its own.
     function : function (attrs) -> str, or str
         Of a map: the name in the tables of vertices and kernels.
+    expand : function (graph, inputs, attrs) -> None, or None
+        Of a composite: adds the ops that it consists of; the result of the last one is its own.
     constants : tuple of str
         Of a map: the attributes that are the constants of its function.
     """
@@ -220,6 +230,7 @@ class OpSpec:
     sparse_result: int | None = None
     family: str = ""
     function: Callable[[Attrs], str] | str = ""
+    expand: Callable[[Expansion, tuple[Tensor, ...], Attrs], None] | None = None
     constants: tuple[str, ...] = ()
 
     def function_name(self, attrs: Attrs) -> str:

@@ -9,7 +9,8 @@ from ipusim.ir.tensor import Tensor
 from ipusim.ops.registry import find_op, op_names
 from ipusim.ops.spec import OpSpec, ShapeError
 
-REQUIRED_ATTRIBUTES = {"cast": {"to": "float16"}, "pow": {"exponent": 2.0}}
+REQUIRED_ATTRIBUTES = {"cast": {"to": "float16"}, "pow": {"exponent": 2.0}, "reshape": {"shape": (-1,)}}
+ONE_PER_COLUMN = {"layer_norm", "rms_norm", "batch_norm", "batch_norm_training"}
 
 
 def attributes(spec: OpSpec) -> dict[str, object]:
@@ -17,8 +18,10 @@ def attributes(spec: OpSpec) -> dict[str, object]:
     return defaults | REQUIRED_ATTRIBUTES.get(spec.name, {})
 
 
-def operands(spec: OpSpec, dtype: str = "float16") -> tuple[Tensor, ...]:
-    return tuple(Tensor(name, (4, 4), dtype) for name in spec.inputs)
+def operands(spec: OpSpec, dtype: str = "float16", extent: int = 4) -> tuple[Tensor, ...]:
+    """Return square matrices; where an operand has one element per column, those after the first are vectors."""
+    rank = {name: 1 if position and spec.name in ONE_PER_COLUMN else 2 for position, name in enumerate(spec.inputs)}
+    return tuple(Tensor(name, (extent,) * rank[name], dtype) for name in spec.inputs)
 
 
 def test_the_first_operators_are_there() -> None:
@@ -59,7 +62,7 @@ def test_shape_rule_and_reference_agree(name: str) -> None:
     inputs = operands(spec)
     shape, dtype = spec.infer(inputs, attrs)
     generator = np.random.default_rng(0)
-    arrays = tuple(generator.standard_normal(tensor.shape) for tensor in inputs)
+    arrays = tuple(generator.random(tensor.shape) for tensor in inputs)
     copies = tuple(array.copy() for array in arrays)
     result = spec.reference(arrays, attrs)
     assert result.shape == shape
@@ -75,7 +78,7 @@ def test_flops_are_whole_and_grow_with_the_operands(name: str) -> None:
     attrs = attributes(spec)
 
     def flops(extent: int) -> int:
-        inputs = tuple(Tensor(each, (extent, extent), "float16") for each in spec.inputs)
+        inputs = operands(spec, extent=extent)
         shape, dtype = spec.infer(inputs, attrs)
         return spec.flops(inputs, (Tensor("out", shape, dtype),), attrs, tuple(t.n_elements for t in inputs))
 

@@ -1,0 +1,9 @@
+"""Maximum over axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ops.reduction import reduction
+
+OP = reduction("max", "Largest element along some axes", np.max, "max")

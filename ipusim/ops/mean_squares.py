@@ -1,0 +1,15 @@
+"""Mean of squares over axes, the statistic of normalisations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ops.reduction import reduction
+from ipusim.ops.spec import F64Array
+
+
+def _mean_squares(x: F64Array, axis: tuple[int, ...], keepdims: bool) -> F64Array:
+    return np.asarray(np.mean(np.square(x), axis=axis, keepdims=keepdims))
+
+
+OP = reduction("mean_squares", "Mean of the squares along some axes", _mean_squares, "square_add", flops_per_element=2)

@@ -1,0 +1,9 @@
+"""Minimum over axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ops.reduction import reduction
+
+OP = reduction("min", "Smallest element along some axes", np.min, "min")

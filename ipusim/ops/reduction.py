@@ -1,0 +1,94 @@
+"""Builds operators that reduce some axes of a tensor to one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from ipusim.ir.tensor import Tensor
+from ipusim.ops.spec import Attrs, F64Array, Flag, OpSpec, ShapeError, TensorType, Wholes, shown
+
+
+def reduced_axes(shape: tuple[int, ...], attrs: Attrs) -> tuple[int, ...]:
+    """Return the axes that an op reduces, ascending; all of them where it names none.
+
+    Raises
+    ------
+    ShapeError
+        An axis is not there, or is named twice.
+    """
+    axes = attrs["axes"]
+    assert isinstance(axes, tuple)
+    rank = len(shape)
+    found = tuple(sorted(axis + rank if axis < 0 else axis for axis in axes))
+    if any(not 0 <= axis < rank for axis in found):
+        raise ShapeError(f"axes {list(axes)} are not all axes of {list(shape)}", attribute="axes")
+    if len(set(found)) < len(found):
+        raise ShapeError(f"axes {list(axes)} name an axis twice", attribute="axes")
+    return found or tuple(range(rank))
+
+
+def axis_of(tensor: Tensor, attrs: Attrs, name: str = "axis") -> int:
+    """Return the axis that an attribute names, counted from the first.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has no such axis.
+    """
+    axis = int(str(attrs[name]))
+    rank = len(tensor.shape)
+    if not -rank <= axis < rank:
+        raise ShapeError(f"{shown(tensor)} has no axis {axis}", attribute=name)
+    return axis % rank
+
+
+def reduction(
+    name: str, summary: str, function: Callable[..., F64Array], vertex: str, flops_per_element: int = 1
+) -> OpSpec:
+    """Return an operator that reduces axes of a tensor.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a float64 array, ``axis`` and ``keepdims``, like a numpy reduction.
+    vertex : str
+        Operator in the tables of the vertices: ``add``, ``square_add``, ``max`` or ``min``.
+    flops_per_element : int
+        Useful floating-point operations per element of the operand.
+    """
+
+    def infer(operands: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
+        (x,) = operands
+        axes = reduced_axes(x.shape, attrs)
+        kept = tuple(
+            1 if axis in axes else extent
+            for axis, extent in enumerate(x.shape)
+            if attrs["keepdims"] or axis not in axes
+        )
+        return TensorType(kept or (1,), x.dtype)
+
+    def flops(operands: tuple[Tensor, ...], _outputs: tuple[Tensor, ...], _attrs: Attrs, _n: tuple[int, ...]) -> int:
+        return flops_per_element * prod(operands[0].shape)
+
+    def reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
+        (x,) = arrays
+        result = np.asarray(function(x, axis=reduced_axes(x.shape, attrs), keepdims=bool(attrs["keepdims"])))
+        return result.reshape(result.shape or (1,)).astype(np.float64)
+
+    return OpSpec(
+        name,
+        summary,
+        ("x",),
+        infer,
+        flops,
+        reference,
+        (
+            Wholes("axes", "Axes that are reduced, counted from the end where negative; all by default", ()),
+            Flag("keepdims", "Keep the reduced axes, with extent 1"),
+        ),
+        family="reduce",
+        function=vertex,
+    )
