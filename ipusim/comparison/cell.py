@@ -69,6 +69,7 @@ class Cell:
             "max_tile_bytes": outcome.max_tile_bytes,
             "tile_sram_bytes": outcome.tile_sram_bytes,
             "fits": outcome.status == OK,
+            "propagation_steps": outcome.propagation_steps,
             **{f"update_{name}": (outcome.pattern_update or {}).get(name) for name in UPDATE},
             "plan": outcome.plan,
         }

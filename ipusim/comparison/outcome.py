@@ -85,6 +85,8 @@ class Outcome:
         The plans of the matmuls, in one line.
     pattern_update : Mapping of str to float, or None
         What new patterns of all dynamic weights cost beside the cycles: ``host_s``, ``upload_s`` and ``upload_bytes``.
+    propagation_steps : int or None
+        Steps in which overflowing buckets of dynamic weights are passed on, over all ops; None without such weights.
     """
 
     status: str
@@ -98,6 +100,7 @@ class Outcome:
     tile_sram_bytes: int | None = None
     plan: str = ""
     pattern_update: Mapping[str, float | None] | None = None
+    propagation_steps: int | None = None
 
 
 def outcome_of(simulate: Callable[[], Result]) -> Outcome:
@@ -133,6 +136,7 @@ def _figures(run: Result) -> Outcome:
         tile_sram_bytes=run.memory["tile_sram_bytes"],
         plan=_plans(run.ops),
         pattern_update=_pattern_update(run.ops),
+        propagation_steps=_propagation_steps(run.ops),
     )
 
 
@@ -169,6 +173,11 @@ def _pattern_update(ops: list[dict[str, Any]]) -> dict[str, float | None] | None
         "upload_s": None if None in uploads else sum(uploads),
         "upload_bytes": sum(update["upload_bytes"] for update in found.values()),
     }
+
+
+def _propagation_steps(ops: list[dict[str, Any]]) -> int | None:
+    steps = [op["plan"]["propagation_steps"] for op in ops if "propagation_steps" in (op.get("plan") or {})]
+    return sum(steps) if steps else None
 
 
 def _place(error: Exception) -> str:

@@ -145,12 +145,26 @@ def _footnotes(cells: Sequence[Document]) -> list[RenderableType]:
         "c/e/s: compute, exchange and sync; effective: TFLOP/s as if dense;",
         "useful: TFLOP/s on non-zeros; tile: bytes on the fullest",
     ]
-    update = _update_text(cells)
+    dynamic = [text for text in (_spill_text(cells), _update_text(cells)) if text]
     return [
         *(indented(line) for line in lines),
         *(indented(Text(line, QUIET)) for line in units),
-        *([indented(sentence(update, QUIET))] if update else []),
+        *(indented(sentence(text, QUIET)) for text in dynamic),
     ]
+
+
+def _spill_text(cells: Sequence[Document]) -> str:
+    """Return in how many dynamic cells buckets overflow, which explains why some are slow."""
+    steps = [cell["propagation_steps"] for cell in cells if cell.get("propagation_steps") is not None]
+    spilt = [count for count in steps if count]
+    if not spilt:
+        return ""
+    ends = " to ".join(dict.fromkeys(format_count(count) for count in (min(spilt), max(spilt))))
+    noun = "propagation step" if max(spilt) == 1 else "propagation steps"
+    return (
+        f"In {len(spilt)} of {len(steps)} dynamic cells buckets overflow, and {ends} {noun} pass them on: "
+        "a larger sparsity.oversize makes room."
+    )
 
 
 def _update_text(cells: Sequence[Document]) -> str:

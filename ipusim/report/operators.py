@@ -63,6 +63,11 @@ def _details(ops: list[Mapping[str, Any]]) -> RenderableType:
             largest = (f"{label} {format_percent(cycles / op['cycles'])}" for label, cycles in terms[:_TERMS])
             table.add_row(Text(name, HEADING), "cycles", sentence(", ".join(largest), QUIET))
             name = ""
+        steps = (op.get("plan") or {}).get("propagation_steps")
+        if steps:
+            spill = f"buckets overflow: {format_count(steps)} propagation steps, which a larger oversize may save"
+            table.add_row(Text(name, HEADING), "spill", sentence(spill, QUIET))
+            name = ""
         update = (op.get("plan") or {}).get("pattern_update")
         if update:
             cost = f"a new pattern costs {update_line(update)}, beside the cycles"

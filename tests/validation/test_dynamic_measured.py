@@ -11,7 +11,9 @@ import pytest
 
 from ipusim.chip.load import load_chip
 from ipusim.cost.dynamic_overheads import dynamic_overheads
+from ipusim.engine.timing import time_program
 from ipusim.kernels.jit import compiled
+from ipusim.pipeline.compiling import compile_workload
 from ipusim.plan.dynamic_executed import executed_pass
 from ipusim.plan.dynamic_partition import partition_pattern
 from ipusim.plan.dynamic_plan import plan_dynamic
@@ -99,6 +101,24 @@ def test_rates_with_the_one_fitted_constant():
     ratios = errors(100)
     assert geometric(ratios.values()) <= 1.025
     assert all(0.91 < ratio < 1.09 for ratio in ratios.values())
+
+
+@pytest.mark.parametrize(
+    ("m", "block_size", "divisor", "n"), [(1024, 16, 16, 4096), (4096, 16, 32, 1024), (4096, 1, 32, 256)]
+)
+def test_compiled_programs(m, block_size, divisor, n):
+    """Points of the curves at their best n through the whole compiler."""
+    sparsity = {"density": f"1/{divisor}", "block_size": block_size, "mode": "dynamic", "pattern": "shuffled"}
+    workload = {
+        "name": "product",
+        "dtype": "float16",
+        "tensors": {"w": {"shape": [m, m], "sparsity": sparsity}, "x": {"shape": [m, n]}},
+        "ops": [{"op": "matmul", "inputs": ["w", "x"], "output": "y", "partials": "float32"}],
+        "outputs": ["y"],
+    }
+    cycles = time_program(compile_workload(workload, bow()).program, bow()).cycles
+    flops = 2 * m * m * n / divisor / cycles * bow().clock_hz
+    assert flops / POINTS[m, block_size, Fraction(1, divisor), "float16"] == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,15 @@ def static(case: Case) -> Outcome | None:
 
 @cache
 def dense_cycles(m: int, n: int, dtype: str) -> int:
+    return compiled_cycles(m, n, dtype)
+
+
+def compiled_cycles(m: int, n: int, dtype: str, **weight: object) -> int:
+    """Cycles of the whole program of a product, as a user of the compiler gets them."""
     workload = {
-        "name": "dense",
+        "name": "product",
         "dtype": dtype,
-        "tensors": {"w": {"shape": [m, m]}, "x": {"shape": [m, n]}},
+        "tensors": {"w": {"shape": [m, m], **weight}, "x": {"shape": [m, n]}},
         "ops": [{"op": "matmul", "inputs": ["w", "x"], "output": "y", "partials": dtype}],
         "outputs": ["y"],
     }
@@ -154,6 +159,20 @@ def test_small_features() -> None:
     assert len(cases) == 90
     assert error_factor(cases) <= 1.12
     assert right_side(cases) >= 0.93
+
+
+def test_compiled_programs() -> None:
+    """Every seventh cell of the small features, of all n and densities, through the whole compiler."""
+    errors = []
+    for case in [case for case in FILLED if case.m <= 1024][::7]:
+        sparsity = {"density": case.density, "block_size": case.block_size, "pattern": "shuffled"}
+        cycles = compiled_cycles(case.m, case.n, case.dtype, sparsity=sparsity)
+        outcome = static(case)
+        assert outcome is not None
+        assert cycles == pytest.approx(outcome.cycles, rel=0.05)  # the program adds the distance of the tiles
+        errors.append(math.log(dense_cycles(case.m, case.n, case.dtype) / cycles / GRID[case]))
+    assert len(errors) == 13
+    assert math.exp(float(np.mean(np.abs(errors)))) <= 1.12
 
 
 @pytest.mark.slow

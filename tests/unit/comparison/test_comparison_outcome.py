@@ -44,6 +44,12 @@ def test_a_new_pattern_of_a_tensor_counts_once():
     assert outcome_of(_run).pattern_update is None
 
 
+def test_propagation_steps_add_up():
+    ops = [{"name": "y", "plan": {"propagation_steps": steps}} for steps in (3, 0, 4)]
+    assert outcome_of(lambda: _run(ops=ops)).propagation_steps == 7
+    assert outcome_of(_run).propagation_steps is None
+
+
 def test_what_does_not_fit_has_no_cycles_and_a_reason():
     infeasible = {"constraint": "tile_sram_bytes", "demand_bytes": 2048, "capacity_bytes": 1024}
     phases = dict.fromkeys(("compute", "exchange", "sync"))

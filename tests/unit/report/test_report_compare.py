@@ -114,6 +114,18 @@ def test_what_a_report_says(document):
     assert "Largest speed-up: 5.12x (static, block size 16, density 1/16, float16, batch\n64).\n" in text
 
 
+def test_what_dynamic_cells_cost_beside_their_cycles(document):
+    cells = [cell for cell in document["cells"] if cell["mode"] == "dynamic"]
+    for number, cell in enumerate(cells):
+        cell |= {"propagation_steps": 0, "update_host_s": 1e-3 * (1 + number), "update_upload_s": 2e-6}
+    text = " ".join(render_comparison(document).split())
+    assert "buckets overflow" not in text
+    assert f"takes 1.00 ms to {len(cells)}.00 ms on the host and 2.00 us of upload, beside these cycles." in text
+    cells[1]["propagation_steps"], cells[2]["propagation_steps"] = 4, 1200
+    text = " ".join(render_comparison(document).split())
+    assert f"In 2 of {len(cells)} dynamic cells buckets overflow, and 4 to 1,200 propagation steps pass them on" in text
+
+
 def test_a_cell_that_does_not_fit(document):
     document["cells"][0] = _cell({"features": None, "batch": 64, "dtype": "float16"}, "static", 1, 1 / 4, None)
     text = render_comparison(document)
