@@ -82,6 +82,15 @@ _CHIPS = (
     load_chip("tiny"),
     load_chip("tiny", n_tiles=24, tile_sram_bytes="1 MiB"),
     load_chip("tiny", n_tiles=64, tile_sram_bytes="1 MiB", tiles_per_exchange_bus=2, exchange_bus_sharing=True),
+    load_chip(
+        "tiny",
+        n_tiles=64,
+        tile_sram_bytes="1 MiB",
+        tiles_per_exchange_bus=4,
+        exchange_bus_sharing=True,
+        exchange_bus_rate_factor=3,
+        data_path_bytes=16,
+    ),
     load_chip("bow", n_tiles=300),
 )
 

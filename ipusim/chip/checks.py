@@ -28,7 +28,7 @@ class Conflict:
 
 def check_chip(chip: Chip) -> tuple[Conflict, ...]:
     """Return everything about `chip` that cannot be built."""
-    return (*_check_multiples(chip), *_check_bounds(chip), *_check_amp(chip))
+    return (*_check_multiples(chip), *_check_bounds(chip), *_check_amp(chip), *_check_what_if(chip))
 
 
 def _check_multiples(chip: Chip) -> Iterator[Conflict]:
@@ -67,3 +67,21 @@ def _check_amp(chip: Chip) -> Iterator[Conflict]:
                 f"but a unit holds amp_weight_bytes_per_unit ({chip.amp_weight_bytes_per_unit})"
             )
             yield Conflict((("amp_modes", index, "in_channels"), ("amp_weight_bytes_per_unit",)), message)
+
+
+def _check_what_if(chip: Chip) -> Iterator[Conflict]:
+    """Check the hardware that no chip has yet."""
+    factor, tiles = chip.exchange_bus_rate_factor, chip.tiles_per_exchange_bus
+    if chip.exchange_bus_sharing and factor > tiles > 1:
+        message = f"exchange_bus_rate_factor ({factor}) must be at most tiles_per_exchange_bus ({tiles})"
+        yield Conflict((("exchange_bus_rate_factor",), ("tiles_per_exchange_bus",)), message)
+    if chip.exchange_gather_sharing and not chip.exchange_bus_sharing:
+        message = "exchange_gather_sharing needs exchange_bus_sharing"
+        yield Conflict((("exchange_gather_sharing",), ("exchange_bus_sharing",)), message)
+    if chip.data_path_bytes < 4:
+        message = f"data_path_bytes ({chip.data_path_bytes}) must be at least 4: a float32 is loaded at once"
+        yield Conflict((("data_path_bytes",),), message)
+    kept, group = chip.amp_skip_n, chip.amp_skip_m
+    if (kept or group) and not 0 < kept < group:
+        message = f"amp_skip_n ({kept}) must be at least 1 and less than amp_skip_m ({group}), or both 0"
+        yield Conflict((("amp_skip_n",), ("amp_skip_m",)), message)

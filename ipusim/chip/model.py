@@ -36,6 +36,10 @@ def _rate(description: str) -> Any:
     return _constant(description, "B/cycle", ge=1, le=_MAX_PER_CYCLE)
 
 
+def _block_fraction(description: str) -> Any:
+    return _constant(description, ge=0, le=1, default=0)
+
+
 def _optional(description: str, unit: str) -> Any:
     return _constant(description, unit, default=None, ge=0)
 
@@ -70,6 +74,12 @@ class Chip(BaseModel):
     exchange_bytes_per_cycle: Count = _rate("payload that a tile can receive, and can send")
     tiles_per_exchange_bus: Count = _constant("neighbouring tiles on one exchange bus", "tiles", ge=1, le=MAX_TILES)
     exchange_bus_sharing: Flag = _constant("tiles of a bus that receive the same data receive it at twice the rate")
+    exchange_bus_rate_factor: Count = _constant(
+        "times the rate at which tiles of a bus receive the same data, where they share it", ge=1, le=1024, default=2
+    )
+    exchange_gather_sharing: Flag = _constant(
+        "operands that sparse products gather share the buses, too", default=False
+    )
     exchange_mux_cycles: Count = _cycles("from sync to the moment a receiver switches its mux")
     exchange_tail_cycles: Count = _cycles("arrival after the last word is sent, to a receiver in row 0")
     exchange_row_cycles: Count = _cycles("additional arrival per row of the receiver")
@@ -86,6 +96,27 @@ class Chip(BaseModel):
     amp_weight_bytes_per_unit: Count = _constant("weights that a convolution unit holds", "B", ge=1, le=2**20)
     amp_load_bytes_per_cycle: Count = _rate("load of weights into the convolution units")
     amp_modes: tuple[AmpMode, ...] = _constant("geometry of the matrix unit, one row per vertex variant", min_length=1)
+    amp_block4_fraction: Number = _block_fraction(
+        "of the dense rate, at which the AMP works through lists of 4x4 blocks; 0: it has no such lists"
+    )
+    amp_block8_fraction: Number = _block_fraction("the same for lists of 8x8 blocks")
+    amp_block16_fraction: Number = _block_fraction("the same for lists of 16x16 blocks")
+    amp_skip_n: Count = _constant(
+        "weights kept of each amp_skip_m of a row, which the AMP multiplies and no others; 0: it skips nothing",
+        ge=0,
+        le=64,
+        default=0,
+    )
+    amp_skip_m: Count = _constant("neighbouring weights of which amp_skip_n are kept", ge=0, le=64, default=0)
+    amp_skip_fraction: Number = _constant(
+        "of the dense rate, at which the AMP multiplies kept weights", gt=0, le=1, default=1
+    )
+    gather_units: Count = _constant(
+        "units of a tile that multiply gathered rows by list", "units", ge=0, le=1024, default=0
+    )
+    gather_bytes_per_cycle: Count = _constant(
+        "of gathered rows that a gather unit loads and multiplies", "B/cycle", ge=1, le=_MAX_PER_CYCLE, default=8
+    )
     max_repeat_count: Count = _constant("iterations of a hardware loop", ge=1, le=2**40)
     stride_bits: Count = _constant("width of a signed stride in a load or store", "bits", ge=2, le=64)
 

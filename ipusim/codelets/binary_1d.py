@@ -7,6 +7,7 @@ from typing import Any
 
 from ipusim.codelets.op_constants import BINARY_OPS, INTEGER_LOOP
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.vectors import vector_elements
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -46,6 +47,8 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     dtype, in_place = settings["dtype"], bool(settings.get("in_place", False))
     float_type = dtype in ("float32", "int32")
     loop = INTEGER_LOOP if dtype == "int32" else BINARY_OPS[settings["op"]].loop(float_type, in_place)
+    if dtype != "int32" and BINARY_OPS[settings["op"]].access:
+        loop = (loop[0], vector_elements(chip, dtype))
     return vertex_cycles(fields["elements"], *loop, float_type, in_place, chip.worker_contexts)
 
 

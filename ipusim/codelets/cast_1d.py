@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.vectors import vector_elements
 from ipusim.cost.arithmetic import bit_count, ceil_div, floor_log2
 
 
@@ -17,7 +18,7 @@ def planner_cast_cycles(elements: int, vector_in: int, vector_out: int, workers:
     elements : int
         Elements of the tile.
     vector_in, vector_out : int
-        Elements of a 64-bit vector before and after: 2 for 32-bit, 4 for 16-bit floats.
+        Elements of a load or store before and after: of 64 bits, 2 for 32-bit, 4 for 16-bit floats.
     workers : int
         Worker contexts of a tile.
 
@@ -50,9 +51,8 @@ def vertex_cycles(elements: int, widening: bool, interleaved: bool, workers: int
 
 
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    vector_in = 2 if settings["input"] == "float32" else 4
-    vector_out = 2 if settings["output"] == "float32" else 4
-    return planner_cast_cycles(fields["elements"], vector_in, vector_out, chip.worker_contexts)
+    vectors = (vector_elements(chip, settings["input"]), vector_elements(chip, settings["output"]))
+    return planner_cast_cycles(fields["elements"], *vectors, chip.worker_contexts)
 
 
 CODELET = Codelet(

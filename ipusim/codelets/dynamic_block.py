@@ -10,6 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.cost.sparse_units import (
+    NO_UNITS,
+    SparseUnits,
+    listed_block_cycles,
+    listed_row_cycles,
+    sparse_units,
+    use_lists,
+)
 
 CALL_CYCLES = 42
 """Supervisor cycles of a call of the executed vertex."""
@@ -29,7 +37,7 @@ def weight_passes(block_size: int, conv_units: int) -> int:
     return 2 if block_size == 16 and conv_units == 8 else 1
 
 
-def column_slots(block_size: int, float_input: bool) -> int:
+def column_slots_of(block_size: int, float_input: bool) -> int:
     """Return the worker slots per column of the dense operand and weight pass."""
     if block_size == 16:
         return 4
@@ -108,9 +116,45 @@ def worker_slots(
 ) -> int:
     """Return the worker slots for all blocks and `z` columns of the worker (reference/sparse.md section 2.5)."""
     per_pass = pass_slots(block_size, z, float_input, float_partials, conv_units)
-    per_pass += z * column_slots(block_size, float_input) - (3 if retain_x else 0)
+    per_pass += z * column_slots_of(block_size, float_input) - (3 if retain_x else 0)
     start = start_slots(block_size, float_input, float_partials, conv_units)
     return start + n_rows * y_sum * weight_passes(block_size, conv_units) * per_pass
+
+
+def saved_by_lists(
+    n_rows: int,
+    n_blocks: int,
+    z: int,
+    block_size: int,
+    float_input: bool,
+    float_partials: bool,
+    conv_units: int,
+    workers: int,
+    column_slots: float,
+    list_fill_slots: float,
+    block_fill_slots: float,
+) -> int:
+    """Return the cycles that an AMP with block lists saves in the forward pass; 0 without one.
+
+    Parameters
+    ----------
+    n_rows, n_blocks, z : int
+        Rows of blocks, their blocks, and the most columns of a worker; the rest as in :func:`piece_cycles`.
+    column_slots, list_fill_slots, block_fill_slots : float
+        As in :class:`~ipusim.cost.sparse_units.SparseUnits`.
+    """
+    if column_slots <= 0:
+        return 0
+    passes = weight_passes(block_size, conv_units)
+    load = coefficient_load_cycles(block_size, float_input)
+    slots = pass_slots(block_size, z, float_input, float_partials, conv_units) - 3
+    slots += z * column_slots_of(block_size, float_input)
+    one_by_one = load + 3 + 12 * passes + workers * passes * slots
+    listed_block = listed_block_cycles(z, load, column_slots, block_fill_slots, workers)
+    listed_row = listed_row_cycles(list_fill_slots, workers)
+    if not use_lists(listed_block, listed_row, one_by_one):
+        return 0
+    return n_blocks * (one_by_one - listed_block) - n_rows * listed_row
 
 
 def block_cycles(
@@ -126,13 +170,31 @@ def block_cycles(
     conv_units: int,
     retain_x: bool,
     workers: int,
+    column_slots: float = 0.0,
+    list_fill_slots: float = 0.0,
+    block_fill_slots: float = 0.0,
 ) -> int:
-    """Return the estimated cycles of the vertex (parameters as in the two functions it adds up)."""
+    """Return the estimated cycles of the vertex (parameters as in the functions it adds up)."""
     supervisor = supervisor_cycles(
         n_buckets, n_own_buckets, sub_groups_per_bucket, n_rows, y_sum, block_size, float_input, conv_units, retain_x
     )
-    return supervisor + workers * worker_slots(
-        n_rows, z, y_sum, block_size, float_input, float_partials, conv_units, retain_x
+    saved = saved_by_lists(
+        n_rows,
+        n_rows * y_sum,
+        z,
+        block_size,
+        float_input,
+        float_partials,
+        conv_units,
+        workers,
+        column_slots,
+        list_fill_slots,
+        block_fill_slots,
+    )
+    return (
+        supervisor
+        - saved
+        + workers * worker_slots(n_rows, z, y_sum, block_size, float_input, float_partials, conv_units, retain_x)
     )
 
 
@@ -146,6 +208,9 @@ def piece_cycles(
     conv_units: int,
     retain_x: bool,
     workers: int,
+    column_slots: float = 0.0,
+    list_fill_slots: float = 0.0,
+    block_fill_slots: float = 0.0,
 ) -> int:
     """Return the cycles of an own sub-group of `n_blocks` blocks in `n_rows` rows.
 
@@ -153,13 +218,26 @@ def piece_cycles(
     Source: reference/MODEL_DYNAMIC.md section 3.
     """
     passes = weight_passes(block_size, conv_units)
-    slots = pass_slots(block_size, z, float_input, float_partials, conv_units) + z * column_slots(
+    slots = pass_slots(block_size, z, float_input, float_partials, conv_units) + z * column_slots_of(
         block_size, float_input
     )
     per_block = coefficient_load_cycles(block_size, float_input) + 3 + 12 * passes
     per_block += workers * passes * (slots - (3 if retain_x else 0))
     start = workers * start_slots(block_size, float_input, float_partials, conv_units)
-    return OWN_CYCLES + start + (n_rows if retain_x else 0) + n_blocks * per_block
+    saved = saved_by_lists(
+        n_rows,
+        n_blocks,
+        z,
+        block_size,
+        float_input,
+        float_partials,
+        conv_units,
+        workers,
+        column_slots,
+        list_fill_slots,
+        block_fill_slots,
+    )
+    return OWN_CYCLES + start + (n_rows if retain_x else 0) + n_blocks * per_block - saved
 
 
 def conv_units_of(chip: Any, inputs: str, partials: str) -> int:
@@ -167,14 +245,20 @@ def conv_units_of(chip: Any, inputs: str, partials: str) -> int:
     return max((mode.units for mode in chip.amp_modes if (mode.inputs, mode.partials) == (inputs, partials)), default=0)
 
 
+def forward_units(chip: Any, block_size: int, inputs: str, partials: str, transposed: bool) -> SparseUnits:
+    """Return what `chip` offers for this vertex: nothing when transposed, where each block has sums of its own."""
+    return NO_UNITS if transposed else sparse_units(chip, block_size, inputs, partials)
+
+
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
     inputs, partials = settings["inputs"], settings["partials"]
     formats = (int(settings["block_size"]), inputs == "float32", partials == "float32")
     units, retain_x = conv_units_of(chip, inputs, partials), not settings.get("transposed", False)
+    offered = forward_units(chip, formats[0], inputs, partials, not retain_x)[:3]
     counts = (fields["rows"], fields["blocks"], fields["worker_cols"])
     # a vertex is linear in its sub-groups: one of them holds all rows and blocks, the others only start
-    whole = piece_cycles(*counts, *formats, units, retain_x, chip.worker_contexts)
-    empty = piece_cycles(0, 0, fields["worker_cols"], *formats, units, retain_x, chip.worker_contexts)
+    whole = piece_cycles(*counts, *formats, units, retain_x, chip.worker_contexts, *offered)
+    empty = piece_cycles(0, 0, fields["worker_cols"], *formats, units, retain_x, chip.worker_contexts, *offered)
     cycles = CALL_CYCLES + SCAN_CYCLES * fields["other_sub_groups"]
     return cycles + whole + (fields["own_sub_groups"] - 1) * empty if fields["own_sub_groups"] else cycles
 

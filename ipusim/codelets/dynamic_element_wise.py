@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.cost.sparse_units import gathered_slots
 
 CALL_CYCLES = 30
 """Supervisor cycles of a call of the executed vertex."""
@@ -45,7 +46,9 @@ def sub_group_cycles(
     return base + foreign + n_own_buckets * (own_scan * (sub_groups_per_bucket + 1) // 2 + own)
 
 
-def forward_worker_slots(n_rows: int, z: int, n_lists: int, y_sum: int, float_input: bool) -> int:
+def forward_worker_slots(
+    n_rows: int, z: int, n_lists: int, y_sum: int, float_input: bool, gather_elements: int = 0
+) -> int:
     """Return the worker slots of the forward vertex for `n_rows` rows of `z` columns.
 
     Parameters
@@ -56,23 +59,35 @@ def forward_worker_slots(n_rows: int, z: int, n_lists: int, y_sum: int, float_in
         Number and sum of the row lengths assumed; `n_rows` counts repetitions of the whole list.
     float_input : bool
         float32 input (vectors of 2) rather than float16 (vectors of 4).
+    gather_elements : int
+        Elements that the gather units of a tile multiply per cycle; 0 without them.
 
     Returns
     -------
     int
         Issue slots of one worker; source: reference/sparse.md section 2.4.
     """
+    loop = y_sum * non_zero_slots(z, float_input)
+    saved = n_rows * (loop - gathered_slots(loop, y_sum * z, gather_elements))
     if float_input:
         if z == 4:
-            return 25 + n_rows * (13 + 3 * y_sum)
+            return 25 + n_rows * (13 + 3 * y_sum) - saved
         if z == 2:
-            return 27 + n_rows * (11 + 2 * y_sum)
-        return 30 + n_rows * (13 + _float_chunks(z, n_lists, y_sum, 12))
+            return 27 + n_rows * (11 + 2 * y_sum) - saved
+        return 30 + n_rows * (13 + _float_chunks(z, n_lists, y_sum, 12)) - saved
     if z == 8:
-        return 28 + n_rows * (15 + 3 * y_sum)
+        return 28 + n_rows * (15 + 3 * y_sum) - saved
     if z == 4:
-        return 30 + n_rows * (11 + 2 * y_sum)
-    return 33 + n_rows * (12 + _half_chunks(z, n_lists, y_sum, 16, 11))
+        return 30 + n_rows * (11 + 2 * y_sum) - saved
+    return 33 + n_rows * (12 + _half_chunks(z, n_lists, y_sum, 16, 11)) - saved
+
+
+def non_zero_slots(z: int, float_input: bool) -> int:
+    """Return the estimated slots of the inner loop of the forward vertex for each non-zero, over `z` columns."""
+    if float_input:
+        whole = z // 4 * 3 if z >= 4 else 0
+        return whole + (z // 2 * 2 if z & 2 else 0) + (2 if z & 1 else 0)
+    return z // 8 * 3 + (2 if z & 4 else 0) + 2 * (z % 4)
 
 
 def grad_a_worker_slots(n_rows: int, z: int, n_lists: int, y_sum: int, float_input: bool) -> int:
@@ -93,7 +108,7 @@ def grad_a_worker_slots(n_rows: int, z: int, n_lists: int, y_sum: int, float_inp
     return 32 + n_rows * (11 + _half_chunks(z, n_lists, y_sum, 14, 10))
 
 
-def chunked_worker_slots(n_rows: int, z: int, n_non_zeros: int, float_input: bool) -> int:
+def chunked_worker_slots(n_rows: int, z: int, n_non_zeros: int, float_input: bool, gather_elements: int = 0) -> int:
     """Return the slots that a worker of the forward vertex really takes: loop set-up for each chunk of the batch.
 
     Parameters
@@ -104,6 +119,8 @@ def chunked_worker_slots(n_rows: int, z: int, n_non_zeros: int, float_input: boo
         Non-zeros in all these rows.
     float_input : bool
         Chunks of 4 columns (float32) rather than 8 (float16).
+    gather_elements : int
+        Elements that the gather units of a tile multiply per cycle; 0 without them.
 
     Notes
     -----
@@ -111,18 +128,20 @@ def chunked_worker_slots(n_rows: int, z: int, n_non_zeros: int, float_input: boo
     above charges the set-up once for each row.
     """
     if float_input:
-        if z == 4:
-            return 25 + 13 * n_rows + 3 * n_non_zeros
-        if z == 2:
-            return 27 + 11 * n_rows + 2 * n_non_zeros
         rest = 1 if z & 2 else 0
-        return 30 + n_rows * (13 + z // 4 * 12 + rest * 12) + n_non_zeros * (z // 4 * 3 + rest * 2)
-    if z == 8:
-        return 28 + 15 * n_rows + 3 * n_non_zeros
-    if z == 4:
-        return 30 + 11 * n_rows + 2 * n_non_zeros
+        loop = gathered_slots(n_non_zeros * (z // 4 * 3 + rest * 2), n_non_zeros * z, gather_elements)
+        if z == 4:
+            return 25 + 13 * n_rows + loop
+        if z == 2:
+            return 27 + 11 * n_rows + loop
+        return 30 + n_rows * (13 + z // 4 * 12 + rest * 12) + loop
     rest = 1 if z & 4 else 0
-    return 33 + n_rows * (13 + z // 8 * 17 + rest * 15) + n_non_zeros * (z // 8 * 3 + rest * 2)
+    loop = gathered_slots(n_non_zeros * (z // 8 * 3 + rest * 2), n_non_zeros * z, gather_elements)
+    if z == 8:
+        return 28 + 15 * n_rows + loop
+    if z == 4:
+        return 30 + 11 * n_rows + loop
+    return 33 + n_rows * (13 + z // 8 * 17 + rest * 15) + loop
 
 
 def _float_chunks(z: int, n_lists: int, y_sum: int, head: int) -> int:
@@ -157,10 +176,11 @@ def forward_cycles(
     y_sum: int,
     float_input: bool,
     workers: int,
+    gather_elements: int = 0,
 ) -> int:
     """Return the estimated cycles of the forward vertex (all parameters as in the functions it adds up)."""
     supervisor = sub_group_cycles(30, 47, 46, n_buckets, n_own_buckets, sub_groups_per_bucket)
-    return supervisor + workers * forward_worker_slots(n_rows, z, n_lists, y_sum, float_input)
+    return supervisor + workers * forward_worker_slots(n_rows, z, n_lists, y_sum, float_input, gather_elements)
 
 
 def grad_a_cycles(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.vectors import vector_elements
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -19,7 +20,7 @@ def vertex_cycles(region_elements: int, n_slices: int, vector_width: int, worker
     n_slices : int
         Slices copied.
     vector_width : int
-        Elements in 64 bits.
+        Elements of a load or store.
     workers : int
         Worker contexts of a tile.
 
@@ -32,7 +33,7 @@ def vertex_cycles(region_elements: int, n_slices: int, vector_width: int, worker
 
 
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    width = 2 if settings["dtype"] == "float32" else 4
+    width = vector_elements(chip, settings["dtype"])
     return vertex_cycles(fields["region_elements"], fields["n_slices"], width, chip.worker_contexts)
 
 

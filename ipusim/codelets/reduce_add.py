@@ -105,6 +105,7 @@ def conv_reduce_cycles(
     tile_sram_bytes: int,
     memory_element_bytes: int,
     workers: int,
+    data_path_bytes: int = 8,
 ) -> int:
     """Return the supervisor cycles of all stages of the reduction of a convolution.
 
@@ -127,6 +128,8 @@ def conv_reduce_cycles(
         Memory of a tile and of one of its memory elements.
     workers : int
         Worker contexts of a tile.
+    data_path_bytes : int
+        Width of the loads and stores of a change of format.
 
     Notes
     -----
@@ -135,7 +138,8 @@ def conv_reduce_cycles(
     if depth <= 1:
         if depth < 1 or float_out == float_partials or in_channel_serial > 1:
             return 0
-        return planner_cast_cycles(outputs, 2 if float_partials else 4, 2 if float_out else 4, workers)
+        vectors = (data_path_bytes // (4 if float_partials else 2), data_path_bytes // (4 if float_out else 2))
+        return planner_cast_cycles(outputs, vectors[0], vectors[1], workers)
     size_1, depth_1, size_2, depth_2, size_3, depth_3 = reduction_stages(outputs, depth, multi_stage)
     out_1 = float_partials if depth_2 else float_out
     out_2 = float_partials if depth_3 else float_out

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.vectors import vector_elements
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -26,7 +27,8 @@ def zero_executed_cycles(n_partials: int, partials_per_vector: int, workers: int
 
 
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    return zero_executed_cycles(fields["partials"], 2 if settings["partials"] == "float32" else 4, chip.worker_contexts)
+    vector = vector_elements(chip, settings["partials"])
+    return zero_executed_cycles(fields["partials"], vector, chip.worker_contexts)
 
 
 CODELET = Codelet(

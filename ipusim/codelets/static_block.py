@@ -12,6 +12,7 @@ from typing import Any
 
 from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.sparse_units import listed_block_cycles, listed_row_cycles, sparse_units, use_lists
 
 SOURCE = "poplibs lib/popsparse/StaticMatMulPartitioner.cpp, matmulComputeCycles; reference/sparse.md section 1.6"
 
@@ -39,7 +40,16 @@ def block_header_slots(block_size: int, float_input: bool) -> int:
 
 
 def static_block_cycles(
-    n_rows: int, n_blocks: int, n_cols: int, block_size: int, float_input: bool, workers: int, load_bytes_per_cycle: int
+    n_rows: int,
+    n_blocks: int,
+    n_cols: int,
+    block_size: int,
+    float_input: bool,
+    workers: int,
+    load_bytes_per_cycle: int,
+    column_slots: float = 0.0,
+    list_fill_slots: float = 0.0,
+    block_fill_slots: float = 0.0,
 ) -> int:
     """Return the supervisor cycles of a vertex.
 
@@ -55,6 +65,8 @@ def static_block_cycles(
         float32 data rather than float16.
     workers, load_bytes_per_cycle : int
         Worker contexts of a tile, and the rate at which AMP weights are loaded (8 bytes).
+    column_slots, list_fill_slots, block_fill_slots : float
+        Of an AMP with block lists (:class:`~ipusim.cost.sparse_units.SparseUnits`); 0 without them.
 
     Returns
     -------
@@ -65,6 +77,12 @@ def static_block_cycles(
     load = block_size * block_size * element_bytes // load_bytes_per_cycle
     row = (4 if float_input and block_size >= 8 else 1) * workers + 17
     block = 16 + load + block_worker_slots(block_size, n_cols, float_input) * workers
+    if column_slots > 0:
+        listed_block = listed_block_cycles(n_cols, load, column_slots, block_fill_slots, workers)
+        listed_row = listed_row_cycles(list_fill_slots, workers)
+        if use_lists(listed_block, listed_row, block):
+            row += listed_row
+            block = listed_block
     return 30 + block_header_slots(block_size, float_input) * workers + n_rows * row + n_blocks * block
 
 
@@ -84,6 +102,7 @@ def needs_zeroing(block_size: int, float_partials: bool) -> bool:
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
     block_size = int(settings["block_size"])
     float_input = settings["inputs"] == "float32"
+    units = sparse_units(chip, block_size, settings["inputs"], settings["partials"])
     cycles = static_block_cycles(
         fields["rows"],
         fields["blocks"],
@@ -92,6 +111,7 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
         float_input,
         chip.worker_contexts,
         chip.amp_load_bytes_per_cycle,
+        *units[:3],
     )
     if not needs_zeroing(block_size, settings["partials"] == "float32"):
         return cycles

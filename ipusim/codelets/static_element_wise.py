@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.sparse_units import gathered_slots, skipping_cycles, sparse_units
 
 SOURCE = "poplibs lib/popsparse/StaticMatMulPartitioner.cpp, matmulComputeCycles; reference/sparse.md section 1.6"
 
 
-def static_worker_slots(n_rows: int, n_non_zeros: int, n_cols: int, float_input: bool) -> int:
+def static_worker_slots(n_rows: int, n_non_zeros: int, n_cols: int, float_input: bool, gather_elements: int = 0) -> int:
     """Return the issue slots of one worker.
 
     Parameters
@@ -26,6 +28,9 @@ def static_worker_slots(n_rows: int, n_non_zeros: int, n_cols: int, float_input:
         Columns of the dense operand that the worker computes; a multiple of the 64-bit vector (4 half, 2 float).
     float_input : bool
         float32 data rather than float16.
+    gather_elements : int
+        Elements that the gather units of a tile multiply per cycle; 0 without them. They take over the loop over a
+        row's non-zeros but for its first.
 
     Returns
     -------
@@ -34,40 +39,60 @@ def static_worker_slots(n_rows: int, n_non_zeros: int, n_cols: int, float_input:
     """
     further = n_non_zeros - n_rows
     if float_input:
-        if n_cols == 2:
-            return 29 + 5 * n_rows + 2 * further
-        if n_cols == 4:
-            return 30 + 6 * n_rows + 3 * further
         chunks = n_cols // 4
         tails = 1 if n_cols % 4 else 0
-        return 31 + n_rows * (12 + 10 * chunks + 10 * tails) + further * (3 * chunks + 2 * tails)
-    if n_cols == 4:
-        return 31 + 7 * n_rows + 2 * further
-    if n_cols == 8:
-        return 31 + 8 * n_rows + 3 * further
+        loop = gathered_slots(further * (3 * chunks + 2 * tails), further * n_cols, gather_elements)
+        if n_cols == 2:
+            return 29 + 5 * n_rows + loop
+        if n_cols == 4:
+            return 30 + 6 * n_rows + loop
+        return 31 + n_rows * (12 + 10 * chunks + 10 * tails) + loop
     chunks = n_cols // 8
     tails = 1 if n_cols % 8 else 0
-    return 33 + n_rows * (11 + 14 * chunks + 9 * tails) + further * (3 * chunks + 2 * tails)
+    loop = gathered_slots(further * (3 * chunks + 2 * tails), further * n_cols, gather_elements)
+    if n_cols == 4:
+        return 31 + 7 * n_rows + loop
+    if n_cols == 8:
+        return 31 + 8 * n_rows + loop
+    return 33 + n_rows * (11 + 14 * chunks + 9 * tails) + loop
 
 
-def static_element_wise_cycles(n_rows: int, n_non_zeros: int, n_cols: int, float_input: bool, workers: int) -> int:
+def static_element_wise_cycles(
+    n_rows: int, n_non_zeros: int, n_cols: int, float_input: bool, workers: int, gather_elements: int = 0
+) -> int:
     """Return the supervisor cycles of a vertex whose slowest worker has these rows, non-zeros and columns."""
-    return workers * static_worker_slots(n_rows, n_non_zeros, n_cols, float_input)
+    return workers * static_worker_slots(n_rows, n_non_zeros, n_cols, float_input, gather_elements)
 
 
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    return static_element_wise_cycles(
+    workers, n_m = int(chip.worker_contexts), bool(settings.get("n_m", False))
+    units = sparse_units(chip, 1, settings["inputs"], settings["partials"], n_m)
+    cycles = static_element_wise_cycles(
         fields["worker_rows"],
         fields["worker_non_zeros"],
         fields["worker_cols"],
         settings["inputs"] == "float32",
-        chip.worker_contexts,
+        workers,
+        units.gather_elements,
     )
+    if not units.skip_rows:
+        return cycles
+    whole = (fields["rows"], fields["non_zeros"], ceil_div(fields["cols"], workers))
+    passes = skipping_cycles(
+        *whole,
+        units.skip_rows,
+        units.skip_weights,
+        units.skip_load_cycles,
+        units.skip_column_slots,
+        units.skip_fill_slots,
+        workers,
+    )
+    return min(cycles, passes)
 
 
 CODELET = Codelet(
     name="static_element_wise",
-    fields=("worker_rows", "worker_non_zeros", "worker_cols"),
+    fields=("worker_rows", "worker_non_zeros", "worker_cols", "rows", "non_zeros", "cols"),
     cycles=_cycles,
     source=SOURCE,
 )

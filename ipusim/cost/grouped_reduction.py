@@ -14,8 +14,6 @@ from ipusim.cost.arithmetic import ceil_div
 
 SYNC_DELAY_CYCLES = 126
 """What the library's planner counts for a sync between tiles (poplibs target, getMaxIPUSyncDelay)."""
-FEW_GROUPS = 6
-"""With more groups than this, each group is split over two workers only."""
 
 
 def vector_width(float_partials: bool) -> int:
@@ -70,7 +68,7 @@ def group_workers(n_groups: int, group_rows: int, all_rows: int, workers: int) -
     workers : int
         Worker contexts of a tile.
     """
-    if n_groups > FEW_GROUPS:
+    if n_groups > workers:
         return min(2, workers)
     return ceil_div(workers * group_rows, all_rows)
 

@@ -1,6 +1,7 @@
 """Load of one exchange phase on every tile: bytes in and out, shared buses, endpoint control, distance.
 
-A tile receives one word per cycle. Where both tiles of a bus receive the same data, the bus carries twice as much. A
+A tile receives one word per cycle. Where all tiles of a bus receive the same data, the bus
+carries them at a multiple of the rate. A
 multicast is sent once, however many tiles listen. A tile's time is the longest of what it receives, what it sends and
 the control instructions of the fragments it receives: nothing contends twice, so that adding load never shortens a
 phase and adding bandwidth never lengthens it.
@@ -54,7 +55,9 @@ def exchange_load(exchange: tuple[Transfers, ...], program: Program, chip: Chip,
     rate = rate_sixteenths(chip.exchange_bytes_per_cycle)
     for transfers in exchange:
         one = _transfers_load(transfers, program, chip)
-        cycles = _ceil(16 * one.shared, 2 * rate) + _ceil(16 * (one.received - one.shared), rate)
+        cycles = _ceil(16 * one.shared, chip.exchange_bus_rate_factor * rate) + _ceil(
+            16 * (one.received - one.shared), rate
+        )
         by_label[transfers.label] = by_label.get(transfers.label, 0) + cycles
         payload += cycles
         if transfers.gaps is not None:
@@ -93,7 +96,8 @@ def _transfers_load(transfers: Transfers, program: Program, chip: Chip) -> _Load
 
     fragments = np.bincount(tiles, weights=group_fragments[group_of_entry], minlength=n_tiles).astype(np.int64)
     if transfers.bytes_received is not None and transfers.bytes_sent is not None:
-        return _Load(transfers.bytes_sent, transfers.bytes_received, np.zeros(n_tiles, dtype=np.int64), fragments)
+        shared = np.zeros(n_tiles, dtype=np.int64) if transfers.bytes_shared is None else transfers.bytes_shared
+        return _Load(transfers.bytes_sent, transfers.bytes_received, shared, fragments)
     received = np.bincount(tiles, weights=group_bytes[group_of_entry], minlength=n_tiles).astype(np.int64)
     shared = np.bincount(tiles, weights=np.where(whole_bus, group_bytes[group_of_entry], 0), minlength=n_tiles)
     shared = shared.astype(np.int64)

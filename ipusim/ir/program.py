@@ -156,6 +156,8 @@ class Transfers:
         Tiles of each group, ascending.
     bytes_sent, bytes_received : int64 array [n_tiles] or None
         Given instead of being counted from the pieces where the source is :data:`FROM_HOME`.
+    bytes_shared : int64 array [n_tiles] or None
+        Of `bytes_received`, those that all tiles of a bus receive together.
     gaps : int64 array [n_tiles] or None
         How often each receiver waits for a multicast of another source, beside the payload.
     into : str
@@ -171,6 +173,7 @@ class Transfers:
     group_tiles: TileArray
     bytes_sent: IntArray | None = None
     bytes_received: IntArray | None = None
+    bytes_shared: IntArray | None = None
     gaps: IntArray | None = None
     into: str = ""
 

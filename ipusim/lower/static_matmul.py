@@ -22,7 +22,7 @@ from ipusim.lower.static_vertices import StaticVertices, static_vertices
 from ipusim.plan.static_code import exchange_code_bytes
 from ipusim.plan.static_memory import metadata_bytes, reserved_bytes
 from ipusim.plan.static_plan import StaticSparsePlan
-from ipusim.plan.static_workers import codelet_of
+from ipusim.plan.static_workers import codelet_of, multiply_settings
 
 Shape = tuple[int, int, int]
 METADATA_WORD_BYTES = 2
@@ -193,8 +193,11 @@ def _operand_exchanges(
     """
     n_tiles = builder.chip.n_tiles
     regions = _dense_regions(plan, vertices, dense)
-    gathered = _on_tiles(vertices, vertices.gathered_bytes, n_tiles)
+    together = _on_tiles(vertices, vertices.shared_bytes, n_tiles)
+    gathered = np.where(together > 0, together, _on_tiles(vertices, vertices.gathered_bytes, n_tiles))
     gather = _irregular("gather", dense, vertices.tile, regions, home_bytes(dense, n_tiles), gathered)
+    if together.any():
+        gather = replace(gather, bytes_shared=together)
     if plan.split.n_splits == 1:
         return [("gather", (gather,))]
     non_zeros = _irregular(
@@ -230,12 +233,7 @@ def _multiply(
             Operand(dense.name, "in", _dense_regions(plan, vertices, dense)),
             Operand(partials.name, "out", whole_boxes(sums)),
         ),
-        settings={
-            "inputs": split.dtype,
-            "partials": split.partials,
-            "block_size": split.block_size,
-            "inner_columns": inner_columns,
-        },
+        settings=multiply_settings(split) | {"inner_columns": inner_columns},
         payload=plan,
     )
 

@@ -10,9 +10,10 @@ from ipusim.formats import number_format
 from ipusim.ir.program import TileArray
 from ipusim.ir.regions import IntArray
 from ipusim.plan.static_chip import SparseChip
+from ipusim.plan.static_gather import shared_cols
 from ipusim.plan.static_partition import single_rows
 from ipusim.plan.static_plan import StaticSparsePlan
-from ipusim.plan.static_workers import vertex_fields
+from ipusim.plan.static_workers import gather_elements_of, vertex_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class StaticVertices:
         Partial rows that are a row's only ones.
     gathered_bytes, stored_bytes : int64 array [n]
         Dense operand and non-zeros that the vertex needs.
+    shared_bytes : int64 array [n]
+        Dense operand that the tiles of its bus receive together instead, if they do.
     fields : dict of str to int64 array [n]
         Of the codelet.
     """
@@ -44,6 +47,7 @@ class StaticVertices:
     single_rows: IntArray
     gathered_bytes: IntArray
     stored_bytes: IntArray
+    shared_bytes: IntArray
     fields: dict[str, IntArray]
 
     @property
@@ -61,7 +65,9 @@ def static_vertices(plan: StaticSparsePlan, chip: SparseChip) -> StaticVertices:
     """Return the vertices of `plan`."""
     partition, size = plan.partition, plan.split.block_size
     element_bytes = number_format(plan.split.dtype).bytes
+    gather_elements = gather_elements_of(plan.split, chip)
     single = [single_rows(layout, plan.split.row_order.size) for layout in partition.layouts]
+    shared = [shared_cols(partition, layout, chip) for layout in partition.layouts]
     parts: dict[tuple[int, int], dict[str, IntArray]] = {}
     columns: dict[str, list[IntArray]] = {}
     for interval, which in enumerate(partition.layout_of.tolist()):
@@ -69,7 +75,7 @@ def static_vertices(plan: StaticSparsePlan, chip: SparseChip) -> StaticVertices:
         first, last = (int(edge) for edge in partition.col_edges[interval : interval + 2])
         width = last - first
         if (which, width) not in parts:
-            parts[which, width] = vertex_fields(plan.split, layout, width, chip.worker_contexts)
+            parts[which, width] = vertex_fields(plan.split, layout, width, chip.worker_contexts, gather_elements)
         ones = np.ones(layout.n_runs, dtype=np.int64)
         columns_here = {
             "tile": layout.tile + partition.tile_edges[interval],
@@ -79,6 +85,7 @@ def static_vertices(plan: StaticSparsePlan, chip: SparseChip) -> StaticVertices:
             "rows": _ranges(layout.rows_indptr),
             "single_rows": single[which],
             "gathered": layout.n_cols * (width * size * element_bytes),
+            "shared": shared[which] * (width * size * element_bytes),
             **{f"field {name}": values for name, values in parts[which, width].items()},
         }
         for name, values in columns_here.items():
@@ -93,6 +100,7 @@ def static_vertices(plan: StaticSparsePlan, chip: SparseChip) -> StaticVertices:
         joined["single_rows"],
         joined["gathered"],
         (joined["blocks"][:, 1] - joined["blocks"][:, 0]) * (size * size * element_bytes),
+        joined["shared"],
         {name.removeprefix("field "): values for name, values in joined.items() if name.startswith("field ")},
     )
 

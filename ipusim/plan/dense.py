@@ -121,7 +121,7 @@ def machine_of(chip: Chip) -> Machine:
         chip.worker_contexts,
         rate_sixteenths(chip.exchange_bytes_per_cycle),
         chip.tiles_per_exchange_bus,
-        int(chip.exchange_bus_sharing),
+        chip.exchange_bus_rate_factor if chip.exchange_bus_sharing else 1,
         int(chip.amp_load_bytes_per_cycle),
         chip.amp_weight_bytes_per_unit,
         int(chip.copy_bytes_per_cycle),

@@ -42,7 +42,7 @@ class Machine(NamedTuple):
     workers: int
     exchange_sixteenths: int
     tiles_per_bus: int
-    bus_sharing: int
+    bus_factor: int
     amp_load_bytes: int
     amp_weight_bytes: int
     copy_bytes_per_cycle: int
@@ -210,7 +210,7 @@ def estimate(machine: Machine, product: Product, variant: Variant, split: Split)
     tiles = split.p_groups * split.p_rows * split.p_inner * split.p_outer
     slices = share.slices
     single = machine.exchange_sixteenths
-    shared = single * 2 if machine.bus_sharing and split.p_outer % machine.tiles_per_bus == 0 else single
+    shared = single * machine.bus_factor if split.p_outer % machine.tiles_per_bus == 0 else single
 
     input_elements = share.groups * share.rows * share.inner
     weight_elements = share.groups * share.inner * share.outer
@@ -234,6 +234,7 @@ def estimate(machine: Machine, product: Product, variant: Variant, split: Split)
         machine.tile_sram_bytes,
         machine.sram_element_bytes,
         machine.workers,
+        machine.data_path_bytes,
     )
     later_bytes = later_stage_bytes(owned_outputs, split.p_inner, product.partial_bytes, True)
     partials = receive_cycles(output_elements * product.partial_bytes, single) + receive_cycles(later_bytes, single)

@@ -157,7 +157,7 @@ def try_rows(
     outer = ceil_div(ceil_div(product.outer, variant.outer_channels), outer_parts) * variant.outer_channels
     load_cycles = variant.units * machine.amp_weight_bytes // machine.amp_load_bytes
     single = machine.exchange_sixteenths
-    shared = single * 2 if machine.bus_sharing and split.p_outer % machine.tiles_per_bus == 0 else single
+    shared = single * machine.bus_factor if split.p_outer % machine.tiles_per_bus == 0 else single
     weights = groups * inner * outer
     for place in range(row_places[machine.n_tiles // others], -1, -1):
         p_rows = row_splits[place]

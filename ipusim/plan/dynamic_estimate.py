@@ -51,7 +51,7 @@ def total_cycles(estimate: PassEstimate) -> int:
 
 
 def shared_receive_cycles(problem: DynamicProblem, n_bytes: int, consecutive: int, receivers: int) -> int:
-    """Return the cycles of a multicast: twice the rate where pairs of tiles on a bus receive the same data.
+    """Return the cycles of a multicast: a multiple of the rate where all tiles of a bus receive the same data.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def shared_receive_cycles(problem: DynamicProblem, n_bytes: int, consecutive: in
     consecutive, receivers : int
         Consecutive tiles that receive the same data, and all tiles that receive.
     """
-    shared = problem.bus_sharing and (consecutive == receivers or consecutive % 2 == 0)
-    return receive_cycles(n_bytes, problem.exchange_rate * (2 if shared else 1))
+    shared = consecutive == receivers or consecutive % problem.bus_tiles == 0
+    return receive_cycles(n_bytes, problem.exchange_rate * (problem.bus_factor if shared else 1))
 
 
 def bucket_size(problem: DynamicProblem, p_m: int, p_k: int, p_n: int) -> tuple[int, int]:
@@ -119,7 +119,7 @@ def _element_wise_cycles(
         if transposed:
             cycles = grad_a_cycles(p_n, p_n, 1, piece_rows, z, 1, length, is_float, workers)
         else:
-            cycles = forward_cycles(p_n, p_n, 1, piece_rows, z, 1, length, is_float, workers)
+            cycles = forward_cycles(p_n, p_n, 1, piece_rows, z, 1, length, is_float, workers, problem.gather_elements)
         slowest = max(slowest, cycles)
     return slowest
 
@@ -137,7 +137,21 @@ def _block_cycles(
     for _, _, _, piece_grains in worker_pieces(1, z_grains, workers):
         z = piece_grains * z_grain
         cycles = block_cycles(
-            p_n, p_n, 1, rows, z, length, block_size, is_float, float_partials, units, not transposed, workers
+            p_n,
+            p_n,
+            1,
+            rows,
+            z,
+            length,
+            block_size,
+            is_float,
+            float_partials,
+            units,
+            not transposed,
+            workers,
+            0.0 if transposed else problem.column_slots,
+            problem.list_fill_slots,
+            problem.block_fill_slots,
         )
         slowest = max(slowest, cycles)
     return slowest
@@ -211,7 +225,10 @@ def pass_estimate(
         )
     elif casts:
         reduce_compute = planner_cast_cycles(
-            reduced, 8 // problem.partial_bytes, 8 // problem.data_bytes, problem.workers
+            reduced,
+            problem.data_path_bytes // problem.partial_bytes,
+            problem.data_path_bytes // problem.data_bytes,
+            problem.workers,
         )
 
     held = dense_bytes + transposed_bytes

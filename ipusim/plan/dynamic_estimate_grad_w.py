@@ -140,7 +140,12 @@ def grad_w_estimate(
     cast = 0
     kept_bytes = word_bytes if casts else 0
     if casts:
-        cast = planner_cast_cycles(elements, 8 // problem.partial_bytes, 8 // problem.data_bytes, workers)
+        cast = planner_cast_cycles(
+            elements,
+            problem.data_path_bytes // problem.partial_bytes,
+            problem.data_path_bytes // problem.data_bytes,
+            workers,
+        )
     if exchange_buckets:
         during = held_grads + held_inputs + 2 * travelling_bytes
     else:

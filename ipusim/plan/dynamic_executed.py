@@ -124,7 +124,12 @@ def executed_pass(
             for share in share_sizes(partials, p_y) | share_sizes(last_rows * block * plan.z, p_y)
         )
     elif float_out != float_partials:
-        reduce = planner_cast_cycles(outputs, 8 // problem.partial_bytes, 8 // problem.data_bytes, workers)
+        reduce = planner_cast_cycles(
+            outputs,
+            problem.data_path_bytes // problem.partial_bytes,
+            problem.data_path_bytes // problem.data_bytes,
+            workers,
+        )
 
     n_exchanges = (dense + buckets > 0) + (reduce_exchange > 0)
     n_sets = 2 + transposes + (reduce > 0)
@@ -133,7 +138,7 @@ def executed_pass(
         dense_exchange=dense,
         bucket_exchange=buckets,
         bucket_gap=(plan.p_n - 1) * overheads.bucket_gap_cycles,
-        zero=zero_executed_cycles(partials, 8 // problem.partial_bytes, workers),
+        zero=zero_executed_cycles(partials, problem.data_path_bytes // problem.partial_bytes, workers),
         multiply=multiply,
         propagation=propagation,
         reduce_exchange=reduce_exchange,

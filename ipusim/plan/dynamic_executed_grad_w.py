@@ -155,7 +155,12 @@ def executed_grad_w(placement: Placement, overheads: DynamicOverheads) -> Execut
     casts = problem.data_bytes != problem.partial_bytes
     cast = 0
     if casts:
-        cast = planner_cast_cycles(elements, 8 // problem.partial_bytes, 8 // problem.data_bytes, workers)
+        cast = planner_cast_cycles(
+            elements,
+            problem.data_path_bytes // problem.partial_bytes,
+            problem.data_path_bytes // problem.data_bytes,
+            workers,
+        )
     n_exchanges = (dense > 0) + ring_steps
     n_sets = 1 + plan.p_n + plan.amp_grad_w + casts
     return ExecutedCycles(
@@ -163,7 +168,7 @@ def executed_grad_w(placement: Placement, overheads: DynamicOverheads) -> Execut
         dense_exchange=dense,
         bucket_exchange=ring_steps * travelling,
         bucket_gap=0,
-        zero=zero_executed_cycles(elements, 8 // problem.partial_bytes, workers),
+        zero=zero_executed_cycles(elements, problem.data_path_bytes // problem.partial_bytes, workers),
         multiply=step * plan.p_n,
         propagation=propagation,
         reduce_exchange=0,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ipusim.chip.model import Chip
 from ipusim.codelets.dynamic_block import conv_units_of
 from ipusim.cost.exchange import rate_sixteenths
+from ipusim.cost.sparse_units import sparse_units
 
 DATA_BYTES = {"float16": 2, "float32": 4}
 
@@ -76,8 +77,16 @@ class DynamicProblem(NamedTuple):
         Sixteenths of a byte that a tile receives per cycle.
     atom_bytes : int
         Smallest exchanged unit.
-    bus_sharing : bool
-        Two tiles share an exchange bus and can receive the same data at once.
+    data_path_bytes : int
+        Width of a load or store.
+    bus_factor : int
+        Times the rate at which the tiles of a bus receive the same data; 1 where they do not share the bus.
+    bus_tiles : int
+        Tiles of a bus.
+    column_slots, list_fill_slots, block_fill_slots : float
+        Of an AMP with block lists (:class:`~ipusim.cost.sparse_units.SparseUnits`); 0 without them.
+    gather_elements : int
+        Elements per cycle of a tile's gather units; 0 without them.
     """
 
     m_groups: int
@@ -97,7 +106,13 @@ class DynamicProblem(NamedTuple):
     workers: int
     exchange_rate: int
     atom_bytes: int
-    bus_sharing: bool
+    data_path_bytes: int
+    bus_factor: int
+    bus_tiles: int
+    column_slots: float
+    list_fill_slots: float
+    block_fill_slots: float
+    gather_elements: int
 
 
 def dynamic_problem(
@@ -135,6 +150,7 @@ def dynamic_problem(
     if options.partials == "float16" and (block_size == 1 or dtype == "float32"):
         raise ValueError("dynamic sparsity has float16 partials only for blocks of float16")
     m_groups, k_groups = m // block_size, k // block_size
+    units = sparse_units(chip, block_size, dtype, options.partials)
     return DynamicProblem(
         m_groups=m_groups,
         k_groups=k_groups,
@@ -153,5 +169,11 @@ def dynamic_problem(
         workers=chip.worker_contexts,
         exchange_rate=rate_sixteenths(chip.exchange_bytes_per_cycle),
         atom_bytes=max(1, round(chip.exchange_bytes_per_cycle)),
-        bus_sharing=chip.exchange_bus_sharing and chip.tiles_per_exchange_bus == 2,
+        data_path_bytes=chip.data_path_bytes,
+        bus_factor=chip.exchange_bus_rate_factor if chip.exchange_bus_sharing else 1,
+        bus_tiles=chip.tiles_per_exchange_bus,
+        column_slots=units.column_slots,
+        list_fill_slots=units.list_fill_slots,
+        block_fill_slots=units.block_fill_slots,
+        gather_elements=units.gather_elements,
     )

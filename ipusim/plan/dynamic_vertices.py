@@ -42,6 +42,7 @@ def forward_piece_slots(
     z_grain: int,
     float_input: bool,
     workers: int,
+    gather_elements: int,
     out: IntArray,
 ) -> None:
     """Write the slots of the slowest worker of each element-wise piece to `out` (int64 array [pieces]).
@@ -56,7 +57,8 @@ def forward_piece_slots(
         for row, height, _, width in worker_pieces(n_rows, z_grains, workers):
             begin = max(start, row_starts[first + row])
             end = min(stop, row_starts[first + row + height])
-            slowest = max(slowest, chunked_worker_slots(height, width * z_grain, end - begin, float_input))
+            slots = chunked_worker_slots(height, width * z_grain, end - begin, float_input, gather_elements)
+            slowest = max(slowest, slots)
         out[piece] = slowest
 
 
@@ -80,7 +82,9 @@ def element_wise_slots(placement: Placement, transposed: bool) -> IntArray:
     slots = np.zeros(placement.piece_start.size, np.int64)
     if not transposed:
         grains = plan.z // plan.z_grain
-        compiled(forward_piece_slots)(*runs, grains, plan.z_grain, is_float, workers, slots)
+        compiled(forward_piece_slots)(
+            *runs, grains, plan.z_grain, is_float, workers, plan.problem.gather_elements, slots
+        )
         return slots
     compiled(shared_row_lengths)(*runs, workers, slots)
     per_share = transpose_worker_slots(1, plan.z, 1, 1, is_float) - transpose_worker_slots(1, plan.z, 1, 0, is_float)
@@ -108,9 +112,10 @@ def block_costs(placement: Placement, transposed: bool) -> VertexCosts:
     is_float, float_partials = problem.data_bytes == 4, problem.partial_bytes == 4
     block, units, workers = problem.block_size, problem.conv_units, problem.workers
     formats = (widest_worker_columns(plan), block, is_float, float_partials, units, not transposed, workers)
-    start = dynamic_block.piece_cycles(0, 0, *formats)
-    per_row = dynamic_block.piece_cycles(1, 0, *formats) - start
-    per_block = dynamic_block.piece_cycles(0, 1, *formats) - start
+    lists = (0.0 if transposed else problem.column_slots, problem.list_fill_slots, problem.block_fill_slots)
+    start = dynamic_block.piece_cycles(0, 0, *formats, *lists)
+    per_row = dynamic_block.piece_cycles(1, 0, *formats, *lists) - start
+    per_block = dynamic_block.piece_cycles(0, 1, *formats, *lists) - start
     cycles = start + per_row * placement.piece_rows + per_block * (placement.piece_stop - placement.piece_start)
     return VertexCosts(dynamic_block.CALL_CYCLES, dynamic_block.SCAN_CYCLES, cycles)
 

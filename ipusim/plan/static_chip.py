@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ipusim.cost.sparse_units import UnitsChip
 
-class SparseChip(Protocol):
+
+class SparseChip(UnitsChip, Protocol):
     """The fields of a chip that the plan and the cost of a sparse matmul depend on."""
 
     @property
@@ -25,12 +27,12 @@ class SparseChip(Protocol):
         """Tiles that share a bus, and are dealt out together."""
 
     @property
-    def worker_contexts(self) -> int:
-        """Workers of a tile."""
+    def exchange_gather_sharing(self) -> bool:
+        """Whether the tiles of a bus share what they gather."""
 
     @property
-    def amp_load_bytes_per_cycle(self) -> int:
-        """Rate at which the AMP's weights are loaded."""
+    def exchange_bus_rate_factor(self) -> int:
+        """Times the rate at which the planner takes the tiles of a bus to gather."""
 
     @property
     def exchange_control_cycles_per_fragment(self) -> int:
@@ -39,3 +41,7 @@ class SparseChip(Protocol):
     @property
     def exchange_instruction_bytes(self) -> int:
         """Size of one of them."""
+
+    @property
+    def worker_contexts(self) -> int:
+        """Workers of a tile."""

@@ -14,6 +14,7 @@ from typing import Any
 from ipusim.codelets.static_block import needs_zeroing, static_block_cycles, static_zeroing_cycles
 from ipusim.codelets.static_element_wise import static_element_wise_cycles
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.sparse_units import SparseUnits, skipping_cycles
 
 GATHER, NON_ZEROS, COMPUTE, ZEROING, PARTIALS, REDUCE, REDUCE_FACTOR, MOVE, CYCLES, MEMORY = range(10)
 N_TERMS = 10
@@ -67,8 +68,10 @@ def estimate_static(
     float_partials: bool,
     n_tiles: int,
     exchange_bytes_per_cycle: int,
+    bus_factor: int,
     workers: int,
     load_bytes_per_cycle: int,
+    units: SparseUnits,
     terms: Any,
 ) -> bool:
     """Estimate one candidate; fill `terms` and return True, or return False if its offsets would not fit in 16 bits.
@@ -91,6 +94,10 @@ def estimate_static(
         Non-zero blocks, tiles and block columns of the band with the most blocks per tile.
     widest_band : int
         Most block columns with a non-zero in any band.
+    bus_factor : int
+        Times the rate at which the planner, here and always, takes the dense operand to be gathered.
+    units : SparseUnits
+        Hardware made for sparse products.
     terms : int64 array [N_TERMS]
         Filled in the order of the constants of this module; cycles, except REDUCE_FACTOR (a count) and MEMORY (bytes).
     """
@@ -116,12 +123,39 @@ def estimate_static(
     if block_size == 1:
         rows_per_worker = ceil_div(rows, workers)
         compute = static_element_wise_cycles(
-            rows_per_worker, rows_per_worker * blocks_per_row, n_cols, float_data, workers
+            rows_per_worker,
+            rows_per_worker * blocks_per_row,
+            n_cols,
+            float_data,
+            workers,
+            units.gather_elements,
         )
+        if units.skip_rows > 0:
+            passes = skipping_cycles(
+                rows,
+                rows * blocks_per_row,
+                ceil_div(n_cols, workers),
+                units.skip_rows,
+                units.skip_weights,
+                units.skip_load_cycles,
+                units.skip_column_slots,
+                units.skip_fill_slots,
+                workers,
+            )
+            compute = min(compute, passes)
     else:
         cols_per_worker = ceil_div(n_cols, workers)
         compute = static_block_cycles(
-            rows, rows * blocks_per_row, cols_per_worker, block_size, float_data, workers, load_bytes_per_cycle
+            rows,
+            rows * blocks_per_row,
+            cols_per_worker,
+            block_size,
+            float_data,
+            workers,
+            load_bytes_per_cycle,
+            units.column_slots,
+            units.list_fill_slots,
+            units.block_fill_slots,
         )
         if needs_zeroing(block_size, float_partials):
             zeroing = static_zeroing_cycles(rows * block_size * n_cols, workers)
@@ -133,7 +167,7 @@ def estimate_static(
     if factor > 1:
         outputs = ceil_div(out_bytes // partial_bytes_each, factor)
         reduce = planned_reduce_cycles(outputs, factor, float_partials, float_data, workers)
-    terms[GATHER] = int(ceil_div(gather_bytes, 2 * exchange_bytes_per_cycle) * (k_tile / cols))
+    terms[GATHER] = int(ceil_div(gather_bytes, bus_factor * exchange_bytes_per_cycle) * (k_tile / cols))
     terms[NON_ZEROS] = ceil_div(non_zero_bytes, exchange_bytes_per_cycle) if split_n else 0
     terms[COMPUTE] = compute
     terms[ZEROING] = zeroing

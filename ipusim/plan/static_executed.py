@@ -17,9 +17,10 @@ from ipusim.codelets.registry import codelet
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.grouped_reduction import reduce_cycles
 from ipusim.plan.static_chip import SparseChip
+from ipusim.plan.static_gather import shared_cols
 from ipusim.plan.static_partition import RunLayout, StaticPartition, single_rows
 from ipusim.plan.static_reduction import StaticReduction, plan_reduction
-from ipusim.plan.static_workers import codelet_of, vertex_fields
+from ipusim.plan.static_workers import codelet_of, gather_elements_of, multiply_settings, vertex_fields
 
 
 class Overheads(Protocol):
@@ -94,22 +95,22 @@ def executed_cycles(
     plan = partition.plan
     gathered = non_zeros = multiply = copied = shared = 0
     for layout, n_cols in _cases(partition):
-        here, stored = _arriving_bytes(partition, layout, n_cols)
+        here, stored = _arriving_cycles(partition, layout, n_cols, chip)
         alone, others = leaving_bytes(partition, layout, n_cols)
         together = plan.block_size == 1
         gathered = max(gathered, int((here + stored if together else here).max()))
         non_zeros = max(non_zeros, 0 if together else int(stored.max()))
         copied, shared = max(copied, int(alone.max())), max(shared, int(others.max()))
         multiply = max(multiply, _multiply_cycles(partition, layout, n_cols, chip))
-    gathered = max(gathered, _operand_share(partition, chip))
+    gathered = max(gathered, ceil_div(_operand_share(partition, chip), rate))
     copied = max(copied, int(reduction.copied_bytes.max()))
     shared = max(shared, int(reduction.received_bytes.max()))
     moved = max(int(reduction.moved_bytes.max()), int(reduction.sent_home_bytes.max()))
     summed = reduction.n_groups > 0
     phases = 1 + (non_zeros > 0) + (copied > 0) + summed + (moved > 0)
     return StaticCycles(
-        gather=ceil_div(gathered, rate),
-        non_zeros=ceil_div(non_zeros, rate),
+        gather=gathered,
+        non_zeros=non_zeros,
         multiply=multiply,
         copy=ceil_div(copied, rate),
         reduce_exchange=ceil_div(shared, rate),
@@ -127,14 +128,18 @@ def _cases(partition: StaticPartition) -> list[tuple[RunLayout, int]]:
     return [(partition.layouts[layout], int(width)) for layout, width in pairs]
 
 
-def _arriving_bytes(
-    partition: StaticPartition, layout: RunLayout, n_cols: int
+def _arriving_cycles(
+    partition: StaticPartition, layout: RunLayout, n_cols: int, chip: SparseChip
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the bytes of the dense operand and of non-zeros that each run receives."""
+    """Return the cycles in which each run receives the dense operand, and those for non-zeros."""
     plan = partition.plan
+    rate = int(chip.exchange_bytes_per_cycle)
     element_bytes = 4 if plan.dtype == "float32" else 2
-    dense = layout.n_cols * (n_cols * plan.block_size * element_bytes)
-    stored = np.diff(layout.blocks_indptr) * (plan.block_size**2 * element_bytes)
+    col_bytes = n_cols * plan.block_size * element_bytes
+    shared = shared_cols(partition, layout, chip)
+    alone = -(-np.where(shared > 0, 0, layout.n_cols) * col_bytes // rate)
+    dense = alone + -(-shared * col_bytes // (chip.exchange_bus_rate_factor * rate))
+    stored = -(-np.diff(layout.blocks_indptr) * (plan.block_size**2 * element_bytes) // rate)
     return dense, stored if plan.n_splits > 1 else np.zeros_like(stored)
 
 
@@ -160,7 +165,7 @@ def _operand_share(partition: StaticPartition, chip: SparseChip) -> int:
 def _multiply_cycles(partition: StaticPartition, layout: RunLayout, n_cols: int, chip: SparseChip) -> int:
     plan = partition.plan
     vertex = codelet(codelet_of(plan))
-    columns = vertex_fields(plan, layout, n_cols, chip.worker_contexts)
-    settings = {"inputs": plan.dtype, "partials": plan.partials, "block_size": plan.block_size}
+    columns = vertex_fields(plan, layout, n_cols, chip.worker_contexts, gather_elements_of(plan, chip))
+    settings = multiply_settings(plan)
     cases = np.unique(np.stack([columns[name] for name in vertex.fields], axis=1), axis=0)
     return max(vertex.cycles(dict(zip(vertex.fields, case, strict=True)), settings, chip) for case in cases.tolist())

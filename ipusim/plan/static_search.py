@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.cost.arithmetic import ceil_div, round_up
+from ipusim.cost.sparse_units import SparseUnits, sparse_units
 from ipusim.kernels.jit import compiled
 from ipusim.plan.static_chip import SparseChip
 from ipusim.plan.static_estimate import CYCLES, MEMORY, N_TERMS, estimate_static
@@ -49,6 +50,8 @@ class StaticPlan:
         How many of them counted for planning.
     terms : int64 array [N_TERMS]
         The estimate, in the order of :mod:`ipusim.plan.static_estimate`.
+    n_m : bool
+        The pattern is one that the chip's AMP skips.
     """
 
     shape: tuple[int, int, int]
@@ -63,6 +66,7 @@ class StaticPlan:
     planned_rows: int
     planned_cols: int
     terms: IntArray
+    n_m: bool = False
 
 
 def vector_grain(dtype: str) -> int:
@@ -86,6 +90,19 @@ def planning_order(counts: IntArray, n_blocks: int, preprocess: bool) -> tuple[I
     kept = int(np.count_nonzero(counts > REJECT_BELOW * n_blocks / counts.size))
     kept = max(kept, 1)
     return np.concatenate([np.sort(by_count[:kept]), by_count[kept:]]), kept
+
+
+def follows_n_m(blocks: Blocks, chip: SparseChip) -> bool:
+    """Return whether `blocks` are single elements of which the AMP of `chip` skips the others.
+
+    Of each ``amp_skip_m`` neighbours of a row, at most ``amp_skip_n`` are kept.
+    """
+    group = chip.amp_skip_m
+    if not chip.amp_skip_n or blocks.block_size > 1:
+        return False
+    per_row = ceil_div(blocks.shape[1], group)
+    counts = np.bincount(blocks.rows.astype(np.int64) * per_row + blocks.cols // group)
+    return int(counts.max(initial=0)) <= chip.amp_skip_n
 
 
 def plan_static(
@@ -129,6 +146,8 @@ def plan_static(
     k_grain = 1 if blocks.block_size == 1 else grain
     most_n = min(MOST_INTERVALS, n_padded // grain)
     most_k = min(MOST_BANDS, ceil_div(planned_cols, k_grain))
+    n_m = follows_n_m(blocks, chip) and bool(np.all(np.diff(col_order) > 0))
+    units = sparse_units(chip, blocks.block_size, dtype, partials, n_m)
     best = np.zeros(2, np.int64)
     terms = np.zeros(N_TERMS, np.int64)
     found = compiled(search_splits)(
@@ -150,8 +169,10 @@ def plan_static(
         chip.n_tiles,
         tile_grain(chip),
         chip.exchange_bytes_per_cycle,
+        chip.exchange_bus_rate_factor,
         chip.worker_contexts,
         chip.amp_load_bytes_per_cycle,
+        units,
         best,
         terms,
     )
@@ -170,6 +191,7 @@ def plan_static(
         planned_rows,
         planned_cols,
         terms,
+        n_m,
     )
 
 
@@ -192,8 +214,10 @@ def search_splits(
     n_tiles: int,
     grain_tiles: int,
     exchange_bytes_per_cycle: int,
+    bus_factor: int,
     workers: int,
     load_bytes_per_cycle: int,
+    units: SparseUnits,
     best: Any,
     best_terms: Any,
 ) -> bool:
@@ -265,8 +289,10 @@ def search_splits(
                     float_partials,
                     n_tiles,
                     exchange_bytes_per_cycle,
+                    bus_factor,
                     workers,
                     load_bytes_per_cycle,
+                    units,
                     terms,
                 )
                 if not valid:

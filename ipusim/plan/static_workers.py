@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from ipusim.codelets.static_element_wise import static_worker_slots
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.sparse_units import sparse_units
 from ipusim.kernels.jit import compiled
+from ipusim.plan.static_chip import SparseChip
 from ipusim.plan.static_partition import RunLayout
 from ipusim.plan.static_search import StaticPlan, vector_grain
 
@@ -21,7 +23,9 @@ def codelet_of(plan: StaticPlan) -> str:
     return "static_element_wise" if plan.block_size == 1 else "static_block"
 
 
-def vertex_fields(plan: StaticPlan, layout: RunLayout, n_cols: int, workers: int) -> dict[str, IntArray]:
+def vertex_fields(
+    plan: StaticPlan, layout: RunLayout, n_cols: int, workers: int, gather_elements: int = 0
+) -> dict[str, IntArray]:
     """Return the fields of the vertices of one column interval: an int64 array [n_runs] for each field.
 
     Parameters
@@ -32,12 +36,13 @@ def vertex_fields(plan: StaticPlan, layout: RunLayout, n_cols: int, workers: int
         Columns of the interval.
     workers : int
         Worker contexts of a tile.
+    gather_elements : int
+        Elements per cycle of a tile's gather units; 0 without them.
     """
-    blocks = np.diff(layout.blocks_indptr)
+    blocks, all_rows = np.diff(layout.blocks_indptr), np.diff(layout.rows_indptr)
+    all_cols = np.full_like(blocks, n_cols)
     if plan.block_size > 1:
-        rows = np.diff(layout.rows_indptr)
-        cols = np.full_like(blocks, n_cols)
-        return {"rows": rows, "blocks": blocks, "cols": cols, "worker_cols": -(-cols // workers)}
+        return {"rows": all_rows, "blocks": blocks, "cols": all_cols, "worker_cols": -(-all_cols // workers)}
     rows, held, cols = np.zeros_like(blocks), np.zeros_like(blocks), np.zeros_like(blocks)
     compiled(slowest_workers)(
         layout.rows_indptr,
@@ -46,11 +51,24 @@ def vertex_fields(plan: StaticPlan, layout: RunLayout, n_cols: int, workers: int
         vector_grain(plan.dtype),
         plan.dtype == "float32",
         workers,
+        gather_elements,
         rows,
         held,
         cols,
     )
-    return {"worker_rows": rows, "worker_non_zeros": held, "worker_cols": cols}
+    slowest = {"worker_rows": rows, "worker_non_zeros": held, "worker_cols": cols}
+    return slowest | {"rows": all_rows, "non_zeros": blocks, "cols": all_cols}
+
+
+def multiply_settings(plan: StaticPlan) -> dict[str, Any]:
+    """Return the settings of the multiplying vertices that their cycles depend on."""
+    settings = {"inputs": plan.dtype, "partials": plan.partials, "block_size": plan.block_size}
+    return settings | ({"n_m": True} if plan.n_m else {})
+
+
+def gather_elements_of(plan: StaticPlan, chip: SparseChip) -> int:
+    """Return the elements per cycle of the gather units of a tile of `chip`."""
+    return sparse_units(chip, plan.block_size, plan.dtype, plan.partials).gather_elements
 
 
 def slowest_workers(
@@ -60,6 +78,7 @@ def slowest_workers(
     grain: int,
     float_data: bool,
     workers: int,
+    gather_elements: int,
     worst_rows: Any,
     worst_held: Any,
     worst_cols: Any,
@@ -100,7 +119,9 @@ def slowest_workers(
                 row += 1
                 if one_each:
                     break
-            slots = static_worker_slots(row - begin, held, cols, float_data) if row > begin else 0
+            slots = 0
+            if row > begin:
+                slots = static_worker_slots(row - begin, held, cols, float_data, gather_elements)
             if slots > longest:
                 longest = slots
                 worst_rows[run], worst_held[run], worst_cols[run] = row - begin, held, cols

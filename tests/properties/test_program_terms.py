@@ -51,8 +51,10 @@ def test_every_term_agrees_where_sizes_divide(case):
     # Credit of charges.py: where the tiles of a bus are neighbours in the rows, they receive their weights together.
     rate = rate_sixteenths(chip.exchange_bytes_per_cycle)
     weights = share.groups * share.inner * share.outer * product.input_bytes
-    if chip.exchange_bus_sharing and split.p_outer == split.p_inner == 1 and split.p_rows % 2 == 0:
-        expected["weights"] = slices * receive_cycles(weights - weights // split.p_rows, 2 * rate)
+    neighbours = split.p_outer == split.p_inner == 1 and split.p_rows % chip.tiles_per_exchange_bus == 0
+    if chip.exchange_bus_sharing and neighbours:
+        shared = chip.exchange_bus_rate_factor * rate
+        expected["weights"] = slices * receive_cycles(weights - weights // split.p_rows, shared)
     for term in ("slice", "inputs", "weights", "amp", "update", "add"):
         assert found.get(term, 0) == expected[term], term
 

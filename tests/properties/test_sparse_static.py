@@ -27,6 +27,18 @@ class Chip:
     amp_load_bytes_per_cycle: int = 8
     exchange_control_cycles_per_fragment: int = 3
     exchange_instruction_bytes: int = 4
+    interleaved_load_bytes: int = 16
+    exchange_bus_rate_factor: int = 2
+    exchange_gather_sharing: bool = False
+    amp_modes: tuple[()] = ()
+    amp_block4_fraction: float = 0
+    amp_block8_fraction: float = 0
+    amp_block16_fraction: float = 0
+    amp_skip_n: int = 0
+    amp_skip_m: int = 0
+    amp_skip_fraction: float = 1
+    gather_units: int = 0
+    gather_bytes_per_cycle: int = 8
 
 
 @dataclass

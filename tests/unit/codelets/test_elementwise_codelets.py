@@ -22,8 +22,8 @@ from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, UNARY_OPS
 from ipusim.codelets.registry import codelet
 from ipusim.kernels.jit import compiled
 
-CHIP = SimpleNamespace(worker_contexts=6)
-TINY = SimpleNamespace(worker_contexts=2)
+CHIP = SimpleNamespace(worker_contexts=6, data_path_bytes=8)
+TINY = SimpleNamespace(worker_contexts=2, data_path_bytes=8)
 
 
 @pytest.mark.parametrize(("elements", "expected"), [(10, 203), (1024, 1733)])

@@ -68,7 +68,7 @@ def test_general_2d(row: dict[str, str]) -> None:
     assert reduce_general_2d.worker_cycles(total) == int(row["cycles"])
 
 
-CHIP = SimpleNamespace(worker_contexts=6)
+CHIP = SimpleNamespace(worker_contexts=6, data_path_bytes=8)
 FORMATS = {"partials": "float16", "output": "float32", "op": "add"}
 
 

@@ -7,7 +7,7 @@ from ipusim.codelets import dynamic_slice_1d, dynamic_slice_2d, multi_slice, mul
 from ipusim.codelets.registry import codelet
 from ipusim.kernels.jit import compiled
 
-CHIP = SimpleNamespace(worker_contexts=6)
+CHIP = SimpleNamespace(worker_contexts=6, data_path_bytes=8)
 
 
 def test_dynamic_slice_1d_by_hand() -> None:

@@ -79,11 +79,16 @@ def test_only_wide_float_blocks_are_zeroed() -> None:
 class Chip:
     worker_contexts = 6
     amp_load_bytes_per_cycle = 8
+    interleaved_load_bytes = 16
+    amp_modes = ()
+    amp_block4_fraction = amp_block8_fraction = amp_block16_fraction = 0.0
+    gather_units = 0
+    gather_bytes_per_cycle = 8
 
 
 def test_registered_codelets_call_the_formulas() -> None:
     fields = {"worker_rows": 10, "worker_non_zeros": 50, "worker_cols": 16}
-    assert codelet("static_element_wise").cycles(fields, {"inputs": "float16"}, Chip()) == 3978
+    assert codelet("static_element_wise").cycles(fields, {"inputs": "float16", "partials": "float16"}, Chip()) == 3978
     fields = {"rows": 4, "blocks": 12, "cols": 48, "worker_cols": ceil_div(48, 6)}
     half = {"inputs": "float16", "partials": "float16", "block_size": 16}
     assert codelet("static_block").cycles(fields, half, Chip()) == 4544

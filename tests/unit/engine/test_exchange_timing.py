@@ -43,7 +43,7 @@ def naive_cycles(exchange, program, chip, charges):
     for tile in range(program.n_tiles):
         payload = 0
         for _, received, shared, _ in loads:
-            payload += -(-shared[tile] // (2 * chip.exchange_bytes_per_cycle))
+            payload += -(-shared[tile] // (chip.exchange_bus_rate_factor * chip.exchange_bytes_per_cycle))
             payload += -(-(received[tile] - shared[tile]) // chip.exchange_bytes_per_cycle)
         sent = -(-sum(load[0][tile] for load in loads) // chip.exchange_bytes_per_cycle)
         control = charges.fragment_cycles * sum(load[3][tile] for load in loads)

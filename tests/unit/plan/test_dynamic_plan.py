@@ -55,7 +55,9 @@ def test_bus_sharing_needs_pairs_or_a_full_broadcast():
     assert shared_receive_cycles(p, 800, 4, 12) == 100
     assert shared_receive_cycles(p, 800, 3, 12) == 200
     assert shared_receive_cycles(p, 800, 3, 3) == 100
-    assert shared_receive_cycles(p._replace(bus_sharing=False), 800, 4, 12) == 200
+    assert shared_receive_cycles(p._replace(bus_factor=1), 800, 4, 12) == 200
+    wide = p._replace(bus_tiles=4, bus_factor=4)
+    assert [shared_receive_cycles(wide, 800, tiles, 12) for tiles in (2, 3, 4, 8)] == [200, 200, 50, 50]
 
 
 @pytest.mark.parametrize("transposed", [False, True])

@@ -24,6 +24,18 @@ class Chip:
     amp_load_bytes_per_cycle: int = 8
     exchange_control_cycles_per_fragment: int = 3
     exchange_instruction_bytes: int = 4
+    interleaved_load_bytes: int = 16
+    exchange_bus_rate_factor: int = 2
+    exchange_gather_sharing: bool = False
+    amp_modes: tuple[()] = ()
+    amp_block4_fraction: float = 0
+    amp_block8_fraction: float = 0
+    amp_block16_fraction: float = 0
+    amp_skip_n: int = 0
+    amp_skip_m: int = 0
+    amp_skip_fraction: float = 1
+    gather_units: int = 0
+    gather_bytes_per_cycle: int = 8
 
 
 def blocks_of(grid: tuple[int, int], block_size: int, flat: list[int] | np.ndarray) -> Blocks:
@@ -87,7 +99,7 @@ def test_permutation_puts_sparse_rows_last() -> None:
 
 def worst(row_blocks: list[int], n_cols: int) -> tuple[int, int, int]:
     rows, held, cols = (np.zeros(1, np.int64) for _ in range(3))
-    slowest_workers(np.array([0, len(row_blocks)]), np.array(row_blocks), n_cols, 4, False, 6, rows, held, cols)
+    slowest_workers(np.array([0, len(row_blocks)]), np.array(row_blocks), n_cols, 4, False, 6, 0, rows, held, cols)
     return int(rows[0]), int(held[0]), int(cols[0])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ipusim.cost.arithmetic import round_up
+from ipusim.cost.sparse_units import NO_UNITS
 from ipusim.plan.static_estimate import N_TERMS, estimate_static, planned_reduce_cycles
 from ipusim.plan.static_search import plan_static, planning_order
 from ipusim.plan.static_split import band_edges, band_tiles, col_intervals, interval_tiles
@@ -70,6 +71,18 @@ class Chip:
     amp_load_bytes_per_cycle: int = 8
     exchange_control_cycles_per_fragment: int = 3
     exchange_instruction_bytes: int = 4
+    interleaved_load_bytes: int = 16
+    exchange_bus_rate_factor: int = 2
+    exchange_gather_sharing: bool = False
+    amp_modes: tuple[()] = ()
+    amp_block4_fraction: float = 0
+    amp_block8_fraction: float = 0
+    amp_block16_fraction: float = 0
+    amp_skip_n: int = 0
+    amp_skip_m: int = 0
+    amp_skip_fraction: float = 1
+    gather_units: int = 0
+    gather_bytes_per_cycle: int = 8
 
 
 def published() -> list[dict[str, str]]:
@@ -114,8 +127,10 @@ def test_every_term_of_the_published_plans(line: int) -> None:
         row["partials"] == "float",
         total_tiles,
         4,
+        2,
         6,
         8,
+        NO_UNITS,
         terms,
     )
     assert terms.tolist() == [int(row[name]) for name in COLUMNS]
@@ -250,8 +265,10 @@ def naive_search(blocks: Blocks, n: int, chip: Chip) -> tuple[int, int, int] | N
                     False,
                     chip.n_tiles,
                     4,
+                    2,
                     6,
                     8,
+                    NO_UNITS,
                     terms,
                 ):
                     break
