@@ -11,6 +11,7 @@ from typing import Any
 
 from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div, loop_cycles
+from ipusim.cost.worker_split import field_pieces
 
 
 def item_cycles(rows: int, units: int, float_inputs: bool, float_partials: bool) -> int:
@@ -28,6 +29,26 @@ def item_cycles(rows: int, units: int, float_inputs: bool, float_partials: bool)
 def worker_cycles(items: Sequence[int], units: int, float_inputs: bool, float_partials: bool) -> int:
     """Return the slots of a worker that runs the row pieces `items` at one kernel position."""
     return (17 if float_partials else 18) + sum(item_cycles(n, units, float_inputs, float_partials) for n in items)
+
+
+def field_slots(
+    lines: int, width: int, units: int, float_inputs: bool, float_partials: bool, workers: int
+) -> tuple[int, int]:
+    """Return the slots of the busiest and of the idlest worker for a field of `lines` rows of `width` elements.
+
+    The idlest takes 0 where a worker has nothing to do.
+    """
+    slowest, quickest = 0, 1 << 62
+    for worker in range(workers):
+        first, whole, last = field_pieces(worker, workers, lines, width)
+        slots = 0
+        if first:
+            slots = (17 if float_partials else 18) + item_cycles(first, units, float_inputs, float_partials)
+            slots += whole * item_cycles(width, units, float_inputs, float_partials) if whole else 0
+            slots += item_cycles(last, units, float_inputs, float_partials) if last else 0
+        slowest = max(slowest, slots)
+        quickest = min(quickest, slots)
+    return slowest, quickest
 
 
 def kernel_load_cycles(filter_height: int) -> int:
@@ -111,6 +132,44 @@ def vertex_cycles(
     return total + conv_groups * (16 + in_groups * (14 + out_groups * (14 + inner)))
 
 
+def convolution_cycles(
+    lines: int,
+    width: int,
+    conv_groups: int,
+    in_groups: int,
+    out_groups: int,
+    out_channels: int,
+    passes: int,
+    load_cycles: int,
+    units: int,
+    filter_height: int,
+    kernel_inner: int,
+    kernel_outer: int,
+    float_inputs: bool,
+    float_partials: bool,
+    workers: int,
+) -> int:
+    """Return the supervisor cycles of a field of `lines` rows of `width` elements, clearing of the outputs included.
+
+    Parameters as in :func:`vertex_cycles`; `out_channels` are those of one group.
+    """
+    slowest, quickest = field_slots(lines, width, units, float_inputs, float_partials, workers)
+    return zero_cycles(lines * width, out_channels, out_groups, conv_groups, workers) + vertex_cycles(
+        slowest,
+        quickest,
+        conv_groups,
+        in_groups,
+        out_groups,
+        passes,
+        load_cycles,
+        filter_height,
+        kernel_inner,
+        kernel_outer,
+        float_partials,
+        workers,
+    )
+
+
 def matmul_cycles(
     rows: int,
     conv_groups: int,
@@ -125,25 +184,21 @@ def matmul_cycles(
     float_partials: bool,
     workers: int,
 ) -> int:
-    """Return the supervisor cycles of a matrix product: one kernel position, the rows shared out evenly.
-
-    Parameters as in :func:`vertex_cycles`, clearing of the outputs included.
-    """
-    most, fewest = ceil_div(rows, workers), rows // workers
-    base = 17 if float_partials else 18
-    slowest = base + item_cycles(most, units, float_inputs, float_partials)
-    quickest = base + item_cycles(fewest, units, float_inputs, float_partials) if fewest else 0
-    return zero_cycles(rows, out_channels, out_groups, conv_groups, workers) + vertex_cycles(
-        slowest,
-        quickest,
+    """Return the supervisor cycles of a matrix product: one kernel position, one row of `rows` elements."""
+    return convolution_cycles(
+        1,
+        rows,
         conv_groups,
         in_groups,
         out_groups,
+        out_channels,
         passes,
         load_cycles,
+        units,
         filter_height,
         1,
         1,
+        float_inputs,
         float_partials,
         workers,
     )
@@ -182,28 +237,46 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     float_inputs, float_partials = settings["inputs"] == "float32", settings["partials"] == "float32"
     rate = 8 if height == 4 else chip.amp_load_bytes_per_cycle
     load_cycles = units * chip.amp_weight_bytes_per_unit // rate
-    most, fewest = ceil_div(fields["rows"], workers), fields["rows"] // workers
-    positions = (settings["kernel_inner"], settings["kernel_outer"])
+    kernel_outer = ceil_div(fields["kernel_first"], height)
     groups = (fields["conv_groups"], fields["in_groups"], fields["out_groups"])
-    clearing = zero_cycles(
-        fields["rows"], settings["out_channels"], fields["out_groups"], fields["conv_groups"], workers
-    )
+    lines, width, passes = fields["lines"], fields["width"], settings["passes"]
     if str(settings["inputs"]).startswith("float8"):
-        slowest = quarter_worker_cycles((most,))
-        quickest = quarter_worker_cycles((fewest,)) if fewest else 0
-        passes = settings["passes"]
-        total = quarter_vertex_cycles(slowest, quickest, *groups, passes, load_cycles, *positions, workers)
-        return clearing + total
-    slowest = worker_cycles((most,), units, float_inputs, float_partials)
-    quickest = worker_cycles((fewest,), units, float_inputs, float_partials) if fewest else 0
-    return clearing + vertex_cycles(
-        slowest, quickest, *groups, settings["passes"], load_cycles, height, *positions, float_partials, workers
+        return _quarter(fields, settings, load_cycles, workers)
+    return convolution_cycles(
+        lines,
+        width,
+        *groups,
+        settings["out_channels"],
+        passes,
+        load_cycles,
+        units,
+        height,
+        fields["kernel_rest"],
+        kernel_outer,
+        float_inputs,
+        float_partials,
+        workers,
+    )
+
+
+def _quarter(fields: Mapping[str, int], settings: Mapping[str, Any], load_cycles: int, workers: int) -> int:
+    lines, width = fields["lines"], fields["width"]
+    groups = (fields["conv_groups"], fields["in_groups"], fields["out_groups"])
+    slots = []
+    for worker in range(workers):
+        first, whole, last = field_pieces(worker, workers, lines, width)
+        items = [n for n in (first, *[width] * whole, last) if n]
+        slots.append(quarter_worker_cycles(items) if items else 0)
+    clearing = zero_cycles(lines * width, settings["out_channels"], groups[2], groups[0], workers)
+    positions = (fields["kernel_rest"], ceil_div(fields["kernel_first"], settings["filter_height"]))
+    return clearing + quarter_vertex_cycles(
+        max(slots), min(slots), *groups, settings["passes"], load_cycles, *positions, workers
     )
 
 
 CODELET = Codelet(
     name="amp_nx1",
-    fields=("rows", "conv_groups", "in_groups", "out_groups"),
+    fields=("lines", "width", "conv_groups", "in_groups", "out_groups", "kernel_first", "kernel_rest"),
     cycles=_cycles,
     source="poplibs ConvPartialnx1 estimate",
 )

@@ -8,6 +8,7 @@ from typing import Any
 from ipusim.codelets.amp_nx1 import zero_cycles
 from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.worker_split import field_pieces
 
 
 def dot_cycles(size: int, vector_width: int, float_inputs: bool, float_partials: bool) -> int:
@@ -85,6 +86,49 @@ def vertex_cycles(
     return total + conv_groups * (23 + in_groups * (15 + out_groups * (10 + workers * slowest)))
 
 
+def field_slots(
+    lines: int, width: int, kernel_size: int, out_channels: int, dot: int, float_inputs: bool, workers: int
+) -> int:
+    """Return the slots of the busiest worker for a field of `lines` rows of `width` elements."""
+    is_1x1 = kernel_size == 1
+    slowest = 0
+    for worker in range(workers):
+        first, whole, last = field_pieces(worker, workers, lines, width)
+        slots = item_cycles(first, out_channels, dot, is_1x1)
+        slots += whole * item_cycles(width, out_channels, dot, is_1x1) if whole else 0
+        slots += item_cycles(last, out_channels, dot, is_1x1) if last else 0
+        slowest = max(slowest, slots)
+    return 16 + kernel_size * (16 - _saved_slots(is_1x1, float_inputs) + slowest)
+
+
+def convolution_cycles(
+    lines: int,
+    width: int,
+    kernel_size: int,
+    conv_groups: int,
+    in_groups: int,
+    out_groups: int,
+    in_channels: int,
+    out_channels: int,
+    float_inputs: bool,
+    float_partials: bool,
+    workers: int,
+) -> int:
+    """Return the supervisor cycles of a field of `lines` rows of `width` elements, clearing of the outputs included.
+
+    Parameters as in :func:`vertex_cycles`; `kernel_size` counts the kernel's positions, `in_channels` and
+    `out_channels` are those of one group.
+    """
+    dot = dot_cycles(in_channels, 2 if float_inputs else 4, float_inputs, float_partials)
+    columns = out_channels if float_partials else ceil_div(out_channels, 2)
+    is_1x1 = kernel_size == 1
+    slowest = field_slots(lines, width, kernel_size, columns, dot, float_inputs, workers)
+    total = vertex_cycles(slowest, conv_groups, in_groups, out_groups, is_1x1, float_inputs, float_partials, workers)
+    if is_1x1 and in_groups == 1 and out_channels == 1:
+        return total
+    return total + zero_cycles(lines * width, out_channels, out_groups, conv_groups, workers)
+
+
 def matmul_cycles(
     rows: int,
     conv_groups: int,
@@ -96,39 +140,31 @@ def matmul_cycles(
     float_partials: bool,
     workers: int,
 ) -> int:
-    """Return the supervisor cycles of a matrix product, the rows shared out evenly, clearing of the outputs included.
-
-    Parameters as in :func:`vertex_cycles`; `in_channels` and `out_channels` are those of one group.
-    """
-    dot = dot_cycles(in_channels, 2 if float_inputs else 4, float_inputs, float_partials)
-    columns = out_channels if float_partials else ceil_div(out_channels, 2)
-    item = item_cycles(ceil_div(rows, workers), columns, dot, True)
-    slowest = 16 + 16 - _saved_slots(True, float_inputs) + item
-    total = vertex_cycles(slowest, conv_groups, in_groups, out_groups, True, float_inputs, float_partials, workers)
-    if in_groups == 1 and out_channels == 1:
-        return total
-    return total + zero_cycles(rows, out_channels, out_groups, conv_groups, workers)
+    """Return the supervisor cycles of a matrix product: one kernel position, one row of `rows` elements."""
+    return convolution_cycles(
+        1, rows, 1, conv_groups, in_groups, out_groups, in_channels, out_channels, float_inputs, float_partials, workers
+    )
 
 
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    workers = chip.worker_contexts
-    float_inputs, float_partials = settings["inputs"] == "float32", settings["partials"] == "float32"
-    kernel_size, out_channels = settings["kernel_size"], settings["out_channels"]
-    is_1x1 = kernel_size == 1
-    dot = dot_cycles(settings["in_channels"], 2 if float_inputs else 4, float_inputs, float_partials)
-    columns = out_channels if float_partials else ceil_div(out_channels, 2)
-    share = ((ceil_div(fields["rows"], workers),),) * kernel_size
-    slowest = worker_cycles(share, columns, dot, is_1x1, float_inputs)
-    groups = (fields["conv_groups"], fields["in_groups"], fields["out_groups"])
-    total = vertex_cycles(slowest, *groups, is_1x1, float_inputs, float_partials, workers)
-    if is_1x1 and fields["in_groups"] == 1 and out_channels == 1:
-        return total
-    return total + zero_cycles(fields["rows"], out_channels, fields["out_groups"], fields["conv_groups"], workers)
+    return convolution_cycles(
+        fields["lines"],
+        fields["width"],
+        fields["kernel_first"] * fields["kernel_rest"],
+        fields["conv_groups"],
+        fields["in_groups"],
+        fields["out_groups"],
+        settings["in_channels"],
+        settings["out_channels"],
+        settings["inputs"] == "float32",
+        settings["partials"] == "float32",
+        chip.worker_contexts,
+    )
 
 
 CODELET = Codelet(
     name="hmac",
-    fields=("rows", "conv_groups", "in_groups", "out_groups"),
+    fields=("lines", "width", "conv_groups", "in_groups", "out_groups", "kernel_first", "kernel_rest"),
     cycles=_cycles,
     source="poplibs ConvPartialHorizontalMac estimate",
 )

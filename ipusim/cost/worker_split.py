@@ -65,3 +65,27 @@ def widest_share(cols: int, workers: int) -> int:
     for piece in worker_pieces(1, cols, workers):
         widest = max(widest, piece[3])
     return widest
+
+
+def field_pieces(worker: int, workers: int, lines: int, width: int) -> tuple[int, int, int]:
+    """Return the row pieces of one worker of a convolution: first piece, whole rows after it, last piece.
+
+    The elements of the field are shared out evenly in row-major order, and cut at the ends of rows.
+
+    Parameters
+    ----------
+    worker, workers : int
+        Which worker, of how many.
+    lines, width : int
+        Rows of the field on the tile, of all images, and elements of each.
+
+    Notes
+    -----
+    Source: poplibs partitionConvPartialByWorker (dense reference, section 2.4).
+    """
+    elements = lines * width
+    begin = worker * elements // workers
+    end = (worker + 1) * elements // workers
+    first = min(end, (begin // width + 1) * width) - begin
+    whole = (end - begin - first) // width
+    return first, whole, end - begin - first - whole * width

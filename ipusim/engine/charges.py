@@ -19,6 +19,8 @@ senders                    a tile sends no faster than one word per cycle; two t
 own partial sums           what a tile holds itself is not received: the estimate books all partial sums (a credit)
 weights on a shared bus    where both tiles of a bus need the same weights they get them together: the estimate gives
                            the double rate to the inputs only (a credit)
+halo                       neighbours in the field of a convolution exchange what both need, and pieces of a cell are
+                           whole; channels that only pad a group are not sent (a credit)
 uneven shares              the estimate costs the largest share; where sizes do not divide, a smaller one can take
                            longer (a remainder beside whole vectors), and the groups of a deep reduction differ
 ========================== =========================================================================================

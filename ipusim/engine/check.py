@@ -21,12 +21,14 @@ from ipusim.engine.bounds import (
     compare_product,
     compare_sum,
 )
+from ipusim.engine.check_conv import compare_convolution
 from ipusim.engine.values import Values, unpacked
 from ipusim.formats import number_format
 from ipusim.frontends.patterns import tensor_blocks
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program, Variable, VertexSet
 from ipusim.ir.tensor import Op, Tensor
+from ipusim.lower.convolution import ConvWork
 from ipusim.ops.reduction import reduced_axes
 from ipusim.ops.registry import find_op
 from ipusim.plan.sparse_problem import SparseSums
@@ -104,22 +106,25 @@ class OpChecker:
         self._roots = program.roots
         self._products: dict[str, list[VertexSet]] = {}
         self._sums: dict[str, SparseSums] = {}
+        self._convolutions: dict[str, ConvWork] = {}
         self._packed: dict[tuple[str, str], Variable] = {}
         self._storages = {variable.storage for variable in program.variables.values()}
         for superstep, _ in program.supersteps():
             found = self._products.setdefault(superstep.op, [])
             found.extend(vertices for vertices in superstep.compute if "in_channels" in vertices.settings)
             for vertices in superstep.compute:
-                self._note_sparse(program, superstep.op, vertices)
+                self._note_payload(program, superstep.op, vertices)
         self._random = np.random.Generator(np.random.PCG64(seed))
         self.checks: list[OpCheck] = []
 
-    def _note_sparse(self, program: Program, op: str, vertices: VertexSet) -> None:
+    def _note_payload(self, program: Program, op: str, vertices: VertexSet) -> None:
         """Note which packed variables the vertices of an op read, and how their plan forms sums."""
         for operand in vertices.operands:
             variable = program.variables[operand.variable]
             if variable.tensor:
                 self._packed[op, variable.tensor] = variable
+        if isinstance(vertices.payload, ConvWork):
+            self._convolutions[op] = vertices.payload
         if op not in self._sums and hasattr(vertices.payload, "sums"):
             self._sums[op] = vertices.payload.sums()
 
@@ -136,6 +141,11 @@ class OpChecker:
             comparisons = self._compare_matmul(op, arrays, result, output)
         elif find_op(op.kind).family == "reduce":
             comparisons = [self._compare_reduction(op, arrays[0], result, output)]
+        elif name in self._convolutions:
+            x, w = arrays
+            comparisons = compare_convolution(
+                self._convolutions[name], x, w, result, self._spread, _MOST_GROUPS, PRODUCTS
+            )
         else:
             comparisons = [self._compare_elementwise(op, arrays, result, output)]
         self.checks.append(_summary(name, output.n_elements, comparisons))

@@ -63,6 +63,10 @@ Executor = Callable[[VertexSet, tuple[Bound, ...], Values, Workers, Done], None]
 
 
 def _product(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
+    if vertices.payload is not None:
+        convolve: Executor = import_module("ipusim.engine.execute_conv").convolve
+        convolve(vertices, operands, values, workers, done)
+        return
     left, right, out = operands
     settings = vertices.settings
     if settings["partials"] != out.dtype:

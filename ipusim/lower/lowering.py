@@ -10,11 +10,13 @@ from ipusim.ir.program import Program
 from ipusim.ir.tensor import Op
 from ipusim.lower.axis_reduction import lower_reduction
 from ipusim.lower.builder import Builder
+from ipusim.lower.convolution import lower_convolution
 from ipusim.lower.elementwise import lower_cast, lower_map, lower_view
 from ipusim.lower.fusion import fused_ops
 from ipusim.lower.matmul import lower_matmul
 from ipusim.lower.verify import verify_program
 from ipusim.ops.registry import find_op
+from ipusim.plan.conv import ConvPlan
 from ipusim.plan.dense import DensePlan
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Plans, SparsePlan, Unplannable
@@ -27,7 +29,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
     ----------
     graph : Graph
     plans : mapping of op name to plan
-        One for every matrix product.
+        One for every matrix product and convolution.
     chip : Chip
 
     Raises
@@ -49,6 +51,8 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
             lower_cast(builder, op)
         elif isinstance(plan, DensePlan):
             lower_matmul(builder, op, plan)
+        elif isinstance(plan, ConvPlan):
+            lower_convolution(builder, op, plan)
         elif plan is not None and not isinstance(plan, Unplannable):
             _lower_sparse(builder, op, plan)
     program = builder.program()

@@ -6,6 +6,8 @@ to three stages. A loop over serial slices repeats them, with slices of the oper
 
 from __future__ import annotations
 
+import numpy as np
+
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.ir.program import Operand, Repeat, Superstep, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
@@ -17,7 +19,7 @@ from ipusim.lower.matmul_result import ProductResult
 from ipusim.lower.operands import bring
 from ipusim.lower.slices import operand_slices
 from ipusim.plan.dense import DensePlan
-from ipusim.plan.dense_estimate import AMP_NX1, HMAC, OUTER_PRODUCT, VERTICES
+from ipusim.plan.dense_estimate import AMP_1X1, AMP_NX1, OUTER_PRODUCT, VERTICES
 
 
 def lower_matmul(builder: Builder, op: Op, plan: DensePlan) -> None:
@@ -92,21 +94,20 @@ def _vertex(plan: DensePlan, grid: Grid) -> tuple[dict[str, IntArray], dict[str,
         fields = {"width": rows, "channel_groups": out_groups * groups}
         return fields, {"dtype": problem.inputs_format, "channels": variant.outer_channels}
     fields = {
-        "rows": rows,
         "conv_groups": groups,
         "in_groups": (grid.inner[:, 1] - grid.inner[:, 0]) // variant.inner_channels,
         "out_groups": out_groups,
     }
-    if variant.vertex == HMAC:
-        return fields, {"kernel_size": 1, "out_channels": variant.outer_channels}
-    passes = ceil_div(variant.outer_channels, variant.units)
-    settings: dict[str, object] = {"units": variant.units, "passes": passes}
+    if variant.vertex == AMP_1X1:
+        passes = ceil_div(variant.outer_channels, variant.units)
+        return {"rows": rows, **fields}, {"units": variant.units, "passes": passes}
+    ones = np.ones_like(rows)
+    fields = {"lines": ones, "width": rows, **fields, "kernel_first": ones, "kernel_rest": ones}
+    settings: dict[str, object] = {"out_channels": variant.outer_channels}
     if variant.vertex == AMP_NX1:
-        height = plan.unit_channels // variant.inner_channels
         settings |= {
-            "filter_height": height,
-            "kernel_inner": 1,
-            "kernel_outer": 1,
-            "out_channels": variant.outer_channels,
+            "units": variant.units,
+            "passes": ceil_div(variant.outer_channels, variant.units),
+            "filter_height": plan.unit_channels // variant.inner_channels,
         }
     return fields, settings

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from ipusim.ir.program import Home, Transfers, Variable
+from ipusim.ir.program import Home, TileArray, Transfers, Variable
 from ipusim.ir.regions import IntArray, Regions, volume
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
@@ -14,6 +15,14 @@ from ipusim.lower.grid import Grid, boxes, dense_index, even_share, rank_in_grou
 from ipusim.plan.dense import DensePlan
 
 Step = tuple[int, int, int]
+
+
+class Tiled(Protocol):
+    """A grid: something with a tile for each block."""
+
+    @property
+    def tile(self) -> TileArray:
+        """Tile of each block: int32 array [n]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +92,14 @@ def _side(builder: Builder, op: Op, plan: DensePlan, grid: Grid, which: int, fre
     )
 
 
-def shared_home(grid: Grid, side: Side) -> Home:
+def shared_home(grid: Tiled, side: Side) -> Home:
     """Return where an operand lives: each block is shared out evenly among the tiles that need it."""
     rank, size = rank_in_group(side.group)
     begin, end = even_share(volume(side.block), rank, size)
     return Home(grid.tile, Regions(side.block, begin, end, side.step, side.count))
 
 
-def multicast(grid: Grid, side: Side, variable: Variable) -> Transfers:
+def multicast(grid: Tiled, side: Side, variable: Variable) -> Transfers:
     """Return the exchange in which every tile of a group sends its share of the block to all the others."""
     assert variable.home is not None
     home = variable.home

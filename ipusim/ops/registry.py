@@ -9,7 +9,9 @@ from pathlib import Path
 
 from ipusim.ops.spec import OpSpec
 
-_MACHINERY = frozenset({"composite", "elementwise", "normalisation", "reduction", "registry", "spec"})
+_MACHINERY = frozenset(
+    {"composite", "convolution", "elementwise", "normalisation", "reduction", "registry", "spec", "window"}
+)
 
 
 @cache

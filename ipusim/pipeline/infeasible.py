@@ -8,6 +8,7 @@ from typing import Any
 
 from ipusim.ir.tensor import Sparsity
 from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
+from ipusim.plan.conv_problem import ConvProblem
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Unplannable
 from ipusim.plan.problem import MatMulProblem
@@ -80,7 +81,7 @@ def _full_buckets(compiled: Compiled, unplanned: Unplannable, with_levers: bool)
     """Return why the non-zeros of a dynamic tensor do not fit its buckets."""
     shortage, problem = unplanned.shortage, unplanned.problem
     assert shortage is not None
-    assert not isinstance(problem, MatMulProblem)
+    assert not isinstance(problem, (MatMulProblem, ConvProblem))
     gap = shortage.demand_bytes - shortage.capacity_bytes
     found: list[str] = []
     if with_levers:

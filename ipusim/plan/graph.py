@@ -11,6 +11,8 @@ from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Op
 from ipusim.ops.matmul import matrix_extents
+from ipusim.plan.conv import ConvPlan, plan_convolution
+from ipusim.plan.conv_problem import CONVOLUTIONS, ConvProblem, conv_problem
 from ipusim.plan.dense import DensePlan, plan_matmul, product_of, resident_bytes
 from ipusim.plan.gradient_problem import GradientProblem, gradient_problem
 from ipusim.plan.problem import MatMulProblem, PlanOptions
@@ -40,7 +42,7 @@ class SparsePlan(Protocol):
         """Return the plan as JSON-ready values."""
 
 
-Plan = DensePlan | SparsePlan
+Plan = DensePlan | ConvPlan | SparsePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,14 @@ class Unplannable:
         ``no_amp_mode`` (the chip cannot compute in these formats), ``no_sparse_vertex`` (there is no sparse vertex
         for them), ``offsets`` (the 16-bit offsets of static vertices cannot address the operand of any split),
         ``bucket`` (a dynamic pattern does not fit its buckets) or ``memory``.
-    problem : MatMulProblem, SparseProblem or GradientProblem
+    problem : MatMulProblem, ConvProblem, SparseProblem or GradientProblem
     shortage : BucketShortage or None
         What is missing in the buckets.
     """
 
     op: str
     reason: str
-    problem: MatMulProblem | SparseProblem | GradientProblem
+    problem: MatMulProblem | ConvProblem | SparseProblem | GradientProblem
     shortage: BucketShortage | None = None
 
     @property
@@ -76,13 +78,17 @@ Plans = Mapping[str, Plan | Unplannable]
 
 
 def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan | Unplannable]:
-    """Return the plan of every matrix product of `graph`, or why there is none.
+    """Return the plan of every matrix product and convolution of `graph`, or why there is none.
 
-    Equal dense matmuls are planned once.
+    Equal dense ones are planned once.
     """
     plans: dict[str, Plan | Unplannable] = {}
     placements: Placements = {}
     for op in graph.ops:
+        if op.kind in CONVOLUTIONS:
+            convolution = conv_problem(graph, op)
+            found = plan_convolution(convolution, chip, options)
+            plans[op.name] = found or Unplannable(op.name, _reason(convolution, chip), convolution)
         if op.kind == "matmul_at_nonzeros":
             plans[op.name] = _plan_gradient(graph, op, chip, options, placements)
         if op.kind != "matmul":
@@ -132,7 +138,7 @@ def _plan_gradient(
     return plan or Unplannable(op.name, "memory", problem)
 
 
-def _reason(problem: MatMulProblem, chip: Chip) -> str:
+def _reason(problem: MatMulProblem | ConvProblem, chip: Chip) -> str:
     formats = {(mode.inputs, mode.partials) for mode in chip.amp_modes}
     return "memory" if (problem.inputs_format, problem.partials_format) in formats else "no_amp_mode"
 

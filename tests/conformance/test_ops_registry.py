@@ -12,6 +12,12 @@ from ipusim.ops.spec import OpSpec, ShapeError
 REQUIRED_ATTRIBUTES = {"cast": {"to": "float16"}, "pow": {"exponent": 2.0}, "reshape": {"shape": (-1,)}}
 ONE_PER_COLUMN = {"layer_norm", "rms_norm", "batch_norm", "batch_norm_training"}
 
+# Operators that need more than two dimensions: shapes of their operands for an extent.
+SHAPES = {
+    "conv1d": lambda extent: ((2, 3, extent), (5, 3, 2)),
+    "conv2d": lambda extent: ((2, 3, extent, extent), (5, 3, 2, 2)),
+}
+
 
 def attributes(spec: OpSpec) -> dict[str, object]:
     defaults = {each.name: each.default for each in spec.attributes}
@@ -19,7 +25,10 @@ def attributes(spec: OpSpec) -> dict[str, object]:
 
 
 def operands(spec: OpSpec, dtype: str = "float16", extent: int = 4) -> tuple[Tensor, ...]:
-    """Return square matrices; where an operand has one element per column, those after the first are vectors."""
+    """Return square matrices, or what the operator needs; where an operand has one element per column, those after the first are vectors."""
+    if spec.name in SHAPES:
+        shapes = SHAPES[spec.name](extent)
+        return tuple(Tensor(name, shape, dtype) for name, shape in zip(spec.inputs, shapes, strict=True))
     rank = {name: 1 if position and spec.name in ONE_PER_COLUMN else 2 for position, name in enumerate(spec.inputs)}
     return tuple(Tensor(name, (extent,) * rank[name], dtype) for name in spec.inputs)
 

@@ -10,6 +10,7 @@ from ipusim.codelets import amp_nx1, hmac, outer_product, slic, vmac
 from ipusim.codelets.cast_1d import planner_cast_cycles
 from ipusim.codelets.registry import codelet
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.worker_split import field_pieces
 from ipusim.kernels.jit import compiled
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors" / "dense_other.csv"
@@ -127,8 +128,9 @@ HALF = {"inputs": "float16", "partials": "float16", "units": 16}
 
 
 def test_registered_nx1_clears_its_outputs_first() -> None:
-    fields = {"rows": 12, "conv_groups": 1, "in_groups": 2, "out_groups": 3}
-    settings = {**HALF, "filter_height": 2, "kernel_inner": 3, "kernel_outer": 1, "passes": 1, "out_channels": 16}
+    fields = {"lines": 1, "width": 12, "conv_groups": 1, "in_groups": 2, "out_groups": 3}
+    fields |= {"kernel_first": 2, "kernel_rest": 3}
+    settings = {**HALF, "filter_height": 2, "passes": 1, "out_channels": 16}
     slots = amp_nx1.worker_cycles((2,), 16, False, False)
     expected = amp_nx1.vertex_cycles(slots, slots, 1, 2, 3, 1, 64, 2, 3, 1, False, 6)
     assert codelet("amp_nx1").cycles(fields, settings, CHIP) == expected + amp_nx1.zero_cycles(12, 16, 3, 1, 6)
@@ -139,8 +141,9 @@ def test_registered_nx1_clears_its_outputs_first() -> None:
 
 
 def test_registered_hmac_clears_its_outputs_unless_it_overwrites_them() -> None:
-    settings = {**HALF, "kernel_size": 1, "out_channels": 1, "in_channels": 8}
-    once = {"rows": 12, "conv_groups": 1, "in_groups": 1, "out_groups": 3}
+    settings = {**HALF, "out_channels": 1, "in_channels": 8}
+    once = {"lines": 1, "width": 12, "conv_groups": 1, "in_groups": 1, "out_groups": 3}
+    once |= {"kernel_first": 1, "kernel_rest": 1}
     twice = {**once, "in_groups": 2}
     dot = hmac.dot_cycles(8, 4, False, False)
     slowest = hmac.worker_cycles(((2,),), 1, dot, True, False)
@@ -148,6 +151,36 @@ def test_registered_hmac_clears_its_outputs_unless_it_overwrites_them() -> None:
     assert cycles(once, settings, CHIP) == hmac.vertex_cycles(slowest, 1, 1, 3, True, False, False, 6)
     cleared = hmac.vertex_cycles(slowest, 1, 2, 3, True, False, False, 6) + amp_nx1.zero_cycles(12, 1, 3, 1, 6)
     assert cycles(twice, settings, CHIP) == cleared
+
+
+def test_workers_cut_the_field_at_the_ends_of_rows() -> None:
+    # 3 rows of 5 elements over 6 workers: elements 0-1, 2-4, 5-6, 7-9, 10-11, 12-14, no row end inside of any share.
+    assert [field_pieces(worker, 6, 3, 5) for worker in range(6)] == [(2, 0, 0), (3, 0, 0)] * 3
+    # 4 rows of 5 over 2 workers are 2 whole rows each; 3 rows of 4 over 2 workers end within the second row.
+    assert [field_pieces(worker, 2, 4, 5) for worker in range(2)] == [(5, 1, 0)] * 2
+    assert [field_pieces(worker, 2, 3, 4) for worker in range(2)] == [(4, 0, 2), (2, 1, 0)]
+    assert field_pieces(0, 6, 1, 3) == (0, 0, 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 7))
+def test_pieces_of_all_workers_make_up_the_field(lines: int, width: int, workers: int) -> None:
+    pieces = [field_pieces(worker, workers, lines, width) for worker in range(workers)]
+    assert sum(first + whole * width + last for first, whole, last in pieces) == lines * width
+    assert all(0 <= first <= width and 0 <= last < width for first, _, last in pieces)
+
+
+@pytest.mark.parametrize(("lines", "width"), [(1, 12), (3, 5), (7, 7), (2, 1)])
+def test_slots_of_a_field_are_those_of_its_pieces(lines: int, width: int) -> None:
+    items = [
+        [n for n in (first, *[width] * whole, last) if n]
+        for first, whole, last in (field_pieces(worker, 6, lines, width) for worker in range(6))
+    ]
+    slots = [amp_nx1.worker_cycles(each, 16, False, False) if each else 0 for each in items]
+    assert amp_nx1.field_slots(lines, width, 16, False, False, 6) == (max(slots), min(slots))
+    dot = hmac.dot_cycles(8, 4, False, True)
+    busiest = max(hmac.worker_cycles([each] * 9, 1, dot, False, False) for each in items if each)
+    assert hmac.field_slots(lines, width, 9, 1, dot, False, 6) == busiest
 
 
 def test_registered_slic_vmac_and_outer_product() -> None:

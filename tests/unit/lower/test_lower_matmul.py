@@ -136,7 +136,7 @@ def test_an_operand_that_all_of_a_batch_share_is_sent_to_all_of_them():
             problem_of(32, 8, 16),
             {"units": 16, "passes": 1, "in_channels": 8, "filter_height": 2, "out_channels": 16},
         ),
-        (Variant(HMAC, 0, 16, 2, 1), problem_of(4, 64, 4), {"in_channels": 16, "out_channels": 2, "kernel_size": 1}),
+        (Variant(HMAC, 0, 16, 2, 1), problem_of(4, 64, 4), {"in_channels": 16, "out_channels": 2}),
         (Variant(OUTER_PRODUCT, 0, 1, 4, 1), problem_of(32, 1, 16), {"channels": 4, "dtype": "float16"}),
     ],
 )
