@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, fields
-from math import exp, log
+from math import exp, log, log2
 
 from ipusim.chip.amp import element_bytes
 from ipusim.chip.model import Chip
@@ -31,6 +31,19 @@ SRAM_SCALE = (0.74, 0.78, 1.0, 2.2)
 Published cells of 0.0199, 0.021 and 0.027 um2 (TSMC N3, N5, N7); 2.2 makes the die of the Mk1 what is published."""
 LOGIC_SCALE = (0.34, 0.54, 1.0, 2.2)
 """Area of the same logic at each node: density times 1.84 from N7 to N5 and 1.6 from there to N3 (TSMC)."""
+
+BASE_LOAD_BYTES = 16
+"""Load width that the published dies have; what it costs is in their memory."""
+PORT_SHARE = 0.05
+"""Area that every doubling of the load width beyond it adds to the memory, as a share (assumed)."""
+LIST_SHARE = 0.1
+"""Area that lists of blocks add to the AMP: a second set of weights, and selection of inputs (assumed)."""
+SKIP_SHARE = 0.1
+"""Area that n:m skipping adds to the AMP: the selection of inputs (assumed)."""
+BASE_BUS_FACTOR = 2
+"""Lanes that the buses of the published dies can merge."""
+LANE_SHARE = 0.1
+"""Area that every further merged lane adds to the exchange (assumed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +88,23 @@ def area_breakdown(chip: Chip) -> AreaBreakdown | None:
 
     Memory grows with its bytes, the AMP with :func:`amp_macs`, the core with the tiles and their contexts, and the
     exchange, in which every tile can listen to every other, with the square of the tiles and with its width. The
-    uncore is fixed, whatever the node.
+    uncore is fixed, whatever the node. Hardware that no chip has yet adds its share; a gather unit takes as much as AMP
+    for one product per byte and cycle: half of that multiplies, half walks the list (assumed).
     """
     if missing_area_fields(chip):
         return None
     node, per_mib, per_mac, core, context, crosspoint, uncore = (float(getattr(chip, name)) for name in AREA_FIELDS)
     sram, logic = node_scale(node, SRAM_SCALE), node_scale(node, LOGIC_SCALE)
+    ports = 1 + PORT_SHARE * max(0.0, log2(chip.interleaved_load_bytes / BASE_LOAD_BYTES))
+    lists = chip.amp_block4_fraction or chip.amp_block8_fraction or chip.amp_block16_fraction
+    special = 1 + (LIST_SHARE if lists else 0.0) + (SKIP_SHARE if chip.amp_skip_n else 0.0)
+    gather = per_mac * chip.gather_units * chip.gather_bytes_per_cycle
+    lanes = 1 + LANE_SHARE * max(0, chip.exchange_bus_rate_factor - BASE_BUS_FACTOR)
     return AreaBreakdown(
-        sram=sram * per_mib * chip.total_sram_bytes / 2**20,
-        amp=logic * per_mac * chip.n_tiles * amp_macs(chip),
-        tile_logic=logic * chip.n_tiles * (core + chip.worker_contexts * context),
-        exchange=logic * crosspoint * 1e-6 * chip.n_tiles**2 * chip.exchange_bytes_per_cycle,
+        sram=sram * per_mib * ports * chip.total_sram_bytes / 2**20,
+        amp=logic * per_mac * special * chip.n_tiles * amp_macs(chip),
+        tile_logic=logic * chip.n_tiles * (core + chip.worker_contexts * context + gather),
+        exchange=logic * crosspoint * 1e-6 * lanes * chip.n_tiles**2 * chip.exchange_bytes_per_cycle,
         uncore=uncore,
     )
 

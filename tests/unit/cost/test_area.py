@@ -28,6 +28,25 @@ def test_the_parts_of_the_invented_chip_by_hand() -> None:
     assert chip_area_mm2(load_chip("tiny")) == pytest.approx(6)
 
 
+def test_hardware_for_sparse_products_by_hand() -> None:
+    # Of the parts above: ports of 64 bytes are two doublings; lists and skipping; 2 units of 8 bytes and 0.0625 mm2 on
+    # each tile; two more lanes
+    chip = load_chip("tiny").replace(
+        interleaved_load_bytes=64,
+        amp_block16_fraction=1,
+        amp_skip_n=1,
+        amp_skip_m=2,
+        gather_units=2,
+        tiles_per_exchange_bus=4,
+        exchange_bus_sharing=True,
+        exchange_bus_rate_factor=4,
+    )
+    parts = area_breakdown(chip)
+    assert parts is not None
+    expected = {"sram": 1.1, "amp": 1.2, "tile_logic": 2 + 4 * 2 * 8 * 0.0625, "exchange": 1.2, "uncore": 1}
+    assert parts.to_dict() == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", ["gc200", "bow", "gc2"])
 def test_published_dies(name: str) -> None:
     chip = load_chip(name)
@@ -48,6 +67,11 @@ def test_half_the_die_is_memory() -> None:
         {"worker_contexts": 8},
         {"exchange_bytes_per_cycle": 8},
         {"process_nm": 10},
+        {"gather_units": 1},
+        {"interleaved_load_bytes": 32},
+        {"amp_block4_fraction": 0.5},
+        {"amp_skip_n": 2, "amp_skip_m": 4},
+        {"tiles_per_exchange_bus": 4, "exchange_bus_rate_factor": 4},
     ],
 )
 def test_more_hardware_takes_more_area(change: dict[str, Any]) -> None:
