@@ -209,7 +209,7 @@ def estimate(machine: Machine, conv: Conv, variant: ConvVariant, split: ConvSpli
     share = largest_share(conv, variant, split)
     tiles = split.p_batch * split.p_groups * split.p_h * split.p_w * split.p_kernel * split.p_in * split.p_out
     single = machine.exchange_sixteenths
-    shared = single * 2 if machine.bus_sharing and split.p_out % machine.tiles_per_bus == 0 else single
+    shared = single * machine.bus_factor if split.p_out % machine.tiles_per_bus == 0 else single
     inner = share.groups * share.in_groups * variant.in_channels
     outer = share.out_groups * variant.out_channels
     input_elements = share.batch * share.in_h * share.in_w * inner

@@ -25,7 +25,7 @@ def attributes(spec: OpSpec) -> dict[str, object]:
 
 
 def operands(spec: OpSpec, dtype: str = "float16", extent: int = 4) -> tuple[Tensor, ...]:
-    """Return square matrices, or what the operator needs; where an operand has one element per column, those after the first are vectors."""
+    """Return what the operator needs: square matrices, or one and then vectors with one element per column."""
     if spec.name in SHAPES:
         shapes = SHAPES[spec.name](extent)
         return tuple(Tensor(name, shape, dtype) for name, shape in zip(spec.inputs, shapes, strict=True))
