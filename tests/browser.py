@@ -25,26 +25,20 @@ class Browser:
     ----------
     folder : Path
         Where the profile of the browser lives.
-    dark : bool
-        Whether the user prefers dark pages.
     """
 
-    def __init__(self, folder, dark=False):
+    def __init__(self, folder):
         self._driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True)
         for line in self._driver.stdout:
             if "started successfully on port" in line:
                 self._base = f"http://127.0.0.1:{line.strip().rstrip('.').split()[-1]}"
                 break
         flags = [*_FLAGS, f"--user-data-dir={folder}", "--window-size=1200,900"]
-        if dark:
-            flags.append("--force-dark-mode")
         options = {"binary": CHROMIUM, "args": flags}
         capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         answer = self._post("/session", {"capabilities": {"alwaysMatch": capabilities}})
         self._base += f"/session/{answer['sessionId']}"
-        if dark:
-            media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-            self.devtools("Emulation.setEmulatedMedia", media)
+        self.prefer("light")
 
     def open(self, path):
         """Load a file and wait until its plots are drawn."""
@@ -62,10 +56,6 @@ class Browser:
         )
         return self._post("/execute/async", {"script": script, "args": []})
 
-    def click(self, selector):
-        """Click the first element that matches."""
-        self._post(f"/element/{self._find(selector)}/click", {})
-
     def type(self, selector, keys):
         """Type into an element; ``\\ue007`` is Enter."""
         self._post(f"/element/{self._find(selector)}/value", {"text": keys})
@@ -79,6 +69,32 @@ class Browser:
         messages = (json.loads(entry["message"])["message"] for entry in self._post("/se/log", {"type": "performance"}))
         sent = (each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent")
         return [url for url in sent if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
+
+    def prefer(self, scheme):
+        """Change what the user prefers, ``light`` or ``dark``, while the page is shown."""
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}, still]}
+        self.devtools("Emulation.setEmulatedMedia", media)
+
+    def click(self, selector, across=0.5, down=0.5):
+        """Click inside of an element, at fractions of its width and height, as a hand with a mouse does."""
+        script = (
+            "const e = document.querySelector(arguments[0]); e.scrollIntoView({block: 'center', behavior: 'instant'});"
+        )
+        box = self.run(
+            script + "const b = e.getBoundingClientRect(); return [b.left, b.top, b.width, b.height]", selector
+        )
+        place = {"x": box[0] + across * box[2], "y": box[1] + down * box[3]}
+        pressed = {**place, "button": "left", "clickCount": 1}
+        self.devtools("Input.dispatchMouseEvent", {"type": "mouseMoved", **place})
+        self.run_async("new Promise((done) => setTimeout(done, 150))")
+        self.devtools("Input.dispatchMouseEvent", {"type": "mousePressed", **pressed})
+        self.devtools("Input.dispatchMouseEvent", {"type": "mouseReleased", **pressed})
+
+    def wait_for(self, condition):
+        """Wait until a JavaScript expression holds; return whether it does within ten seconds."""
+        loop = f"(async () => {{ for (let i = 0; i < 200; i += 1) {{ if ({condition}) return true;"
+        return self.run_async(f"{loop} await new Promise((d) => setTimeout(d, 50)); }} return false; }})()") == "true"
 
     def screenshot(self, path):
         """Write a picture of the whole page."""

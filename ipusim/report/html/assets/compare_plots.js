@@ -56,7 +56,7 @@
       const points = blocks.map((block) => evens.find((even) => even.block_size === block));
       const twice = (make) => blocks.flatMap((_, index) => [make(index, -0.5), make(index, 0.5)]);
       const even = { ...line(), x: twice((index) => (points[index] ? position(densities, points[index].density) : null)), y: twice((index, side) => index + side), text: twice((index) => (points[index] ? text.plain(points[index].sentence) : "")) };
-      return { traces: [heat, even], layout: { annotations: notes, xaxis: axis(densities.map(nameOf), "density"), yaxis: axis(blocks, "block size"), margin: { l: 60, r: 10, t: 10, b: 50 } } };
+      return { traces: [heat, even], layout: { annotations: notes, xaxis: axis(densities.map(nameOf), "density"), yaxis: axis(blocks, "block size"), margin: { l: 60, r: 10, t: 34, b: 50 } } };
     });
     clickable(place, (point) => last.density[point.y]?.[point.x]);
   }
@@ -71,7 +71,7 @@
       last.shape = found;
       const traces = [heat];
       if (batches.length > 1 && features.length > 1) traces.push({ type: "contour", x: heat.x, y: heat.y, z: heat.z, contours: { start: 0, end: 0, size: 1, coloring: "none" }, line: { color: theme.get("mark"), width: 3 }, showscale: false, hoverinfo: "skip", name: "break-even" });
-      return { traces, layout: { annotations: notes, xaxis: axis(batches.map((batch) => batch ?? "as given"), "batch (n)"), yaxis: axis(features.map((feature) => feature ?? "as given"), "features (m)"), margin: { l: 80, r: 10, t: 10, b: 50 } } };
+      return { traces, layout: { annotations: notes, xaxis: axis(batches.map((batch) => batch ?? "as given"), "batch (n)"), yaxis: axis(features.map((feature) => feature ?? "as given"), "features (m)"), margin: { l: 80, r: 10, t: 34, b: 50 } } };
     });
     clickable(place, (point) => last.shape[point.y]?.[point.x]);
   }
@@ -99,7 +99,10 @@
       const shapes = dense == null || against === "batch" && key !== "speedup" ? [] : [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: dense, y1: dense, line: { color: theme.get("ink"), dash: "dot", width: 1.5 } }];
       const notes = shapes.length ? [{ xref: "paper", x: 1, xanchor: "right", y: kind === "log" ? Math.log10(dense) : dense, yanchor: "bottom", text: "dense", showarrow: false }] : [];
       const values = sorted(different(mine, against));
-      const shown = kind === "log" && key === "speedup" ? { tickvals: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100], ticktext: ["0.01x", "0.02x", "0.05x", "0.1x", "0.2x", "0.5x", "1x", "2x", "5x", "10x", "20x", "50x", "100x"] } : {};
+      const reached = mine.map((cell) => cell[key]);
+      const narrow = Math.max(1, ...reached) / Math.min(1, ...reached) < 5;
+      const tickvals = [0.01, 0.1, 1, 10, 100].flatMap((power) => (narrow ? [1, 1.2, 1.5, 2, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 5]).map((factor) => Number((factor * power).toPrecision(3))));
+      const shown = key === "speedup" ? { tickvals, ticktext: tickvals.map((value) => `${value}x`) } : {};
       return { traces, layout: { shapes, annotations: notes, xaxis: { type: "log", title: { text: against.replace("_", " ") }, tickvals: values, ticktext: values.map((value) => (against === "density" ? nameOf(value) : String(value))) }, yaxis: { type: kind, title: { text: label }, rangemode: "tozero", ...shown } } };
     });
     if (!place.dataset.ready) {

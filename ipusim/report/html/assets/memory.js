@@ -42,7 +42,7 @@
       const line = (y, title, dash) => ({ x, y, name: title, mode: "lines", line: { color: theme.get("ink"), width: 1.5, dash, shape: "hvh" }, text: y.map((value) => `${title} ${text.bytes(value)}`), hoverinfo: "text+x" });
       traces.push(line(held.largest, "fullest tile", "solid"), line(held.mean, "mean tile", "dot"));
       const peak = { type: "line", yref: "paper", y0: 0, y1: 1, x0: held.peak_step + 1, x1: held.peak_step + 1, line: { color: theme.get("mark"), width: 1, dash: "dot" } };
-      return { traces, layout: { hovermode: "x unified", xaxis: { title: { text: "superstep" }, tickformat: "d" }, yaxis: ticks(top), shapes: [{ ...limit, line: { color: theme.get("bad"), dash: "dash" } }, peak], annotations: [note] } };
+      return { traces, layout: { hovermode: "x unified", xaxis: { title: { text: "superstep" }, tickformat: "d", ...(n <= 12 ? { tick0: 1, dtick: 1 } : {}) }, yaxis: ticks(top), shapes: [{ ...limit, line: { color: theme.get("bad"), dash: "dash" } }, peak], annotations: [note] } };
     });
     place.on("plotly_click", ({ points }) => contents(points[0].x - 1));
   }

@@ -38,6 +38,8 @@
     return first === last ? `tile ${first}` : `tiles ${first} to ${last}`;
   };
 
+  /* The range of colours where all tiles have the same value. */
+  const even = (found) => (found.every((value) => value === found[0]) ? { zmin: 0, zmax: found[0] || 1 } : {});
   let cells = null;
   async function update() {
     const kind = quantity.value;
@@ -56,7 +58,7 @@
     const mark = Number(number.value) / profile.tiles_per_cell | 0;
     const place = await draw("map", () => ({
       traces: [{
-        type: "heatmap", z, text: hover, hoverinfo: "text", colorscale: "Viridis", xgap: 1, ygap: 1, hoverongaps: false,
+        type: "heatmap", z, text: hover, hoverinfo: "text", colorscale: "Viridis", xgap: 1, ygap: 1, hoverongaps: false, ...even(found),
         colorbar: { title: { text: label, side: "right" }, outlinewidth: 0, thickness: 14 },
       }],
       layout: {
@@ -93,9 +95,7 @@
   for (const input of [quantity, scope, number]) input.addEventListener("change", update);
   document.addEventListener("superstep", ({ detail }) => pick(`step:${detail}`));
   document.addEventListener("operator", ({ detail }) => pick(`op:${detail}`));
-  let first = true;
   function pick(value) {
-    if (first && value.startsWith("step:")) { first = false; return; }
     if (scopes.some(([key]) => key === value)) { scope.value = value; update(); }
   }
   plots.ready = Promise.all([plots.ready, update()]);
