@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from ipusim.cli.files import missing_folders
 from ipusim.cli.options import OutputOption
 from ipusim.cli.output import emit, layout
-from ipusim.errors import BadInputError
+from ipusim.errors import BadInputError, Problem
 
 _PAGES = (".html", ".htm")
 
-Render = Callable[[dict[str, Any]], str]
+Document = dict[str, Any]
 
 
-def command(result: Path, /, *, output: OutputOption = None) -> int:
+def command(
+    result: Path,
+    /,
+    *,
+    diff: Annotated[Path | None, Parameter(name="--diff")] = None,
+    output: OutputOption = None,
+) -> int:
     """Show a saved result, at the terminal or as a page.
 
     The page is one file that needs nothing else. What it shows of supersteps and
@@ -28,20 +36,31 @@ def command(result: Path, /, *, output: OutputOption = None) -> int:
     ----------
     result
         A file that ipusim run or ipusim compare wrote with -o FILE.json.
+    diff
+        A second such file: show what got faster and slower from the one after --diff to the other, and which plans and
+        constants differ.
     """
     from ipusim.report.saved import load_result, rendered
 
     problems = missing_folders(("--output", output))
     if problems:
         raise BadInputError(problems)
-    document = load_result(result)
     is_page = output is not None and output.suffix in _PAGES
-    render = _page(document) if is_page else _text(document, *layout(output))
+    document = load_result(result)
+    if diff is None:
+        render = _page(document) if is_page else _text(document, *layout(output))
+        emit(rendered(result, render, document), output)
+        return 0
+    before = load_result(diff)
+    if before["schema"] != document["schema"]:
+        message = f"is another kind of result than {str(result)!r}: {before['schema']} and {document['schema']}"
+        raise BadInputError([Problem(str(diff), 0, 0, "", message)])
+    render = _diff(before, is_page, *layout(output))
     emit(rendered(result, render, document), output)
     return 0
 
 
-def _page(document: dict[str, Any]) -> Render:
+def _page(document: Document) -> Callable[[Document], str]:
     from ipusim.report.html.compare import render_comparison_page
     from ipusim.report.html.run import render_run_page
     from ipusim.report.saved import COMPARISON
@@ -49,10 +68,20 @@ def _page(document: dict[str, Any]) -> Render:
     return render_comparison_page if document["schema"] == COMPARISON else render_run_page
 
 
-def _text(document: dict[str, Any], width: int, colour: bool) -> Render:
+def _text(document: Document, width: int, colour: bool) -> Callable[[Document], str]:
     from ipusim.report.compare import render_comparison
     from ipusim.report.saved import COMPARISON
     from ipusim.report.terminal import render_run
 
     render = render_comparison if document["schema"] == COMPARISON else render_run
     return lambda result: render(result, width, colour)
+
+
+def _diff(before: Document, is_page: bool, width: int, colour: bool) -> Callable[[Document], str]:
+    from ipusim.report.diff import diff_results
+    from ipusim.report.diff_terminal import render_diff
+    from ipusim.report.html.diff import render_diff_page
+
+    if is_page:
+        return lambda after: render_diff_page(diff_results(before, after))
+    return lambda after: render_diff(diff_results(before, after), width, colour)

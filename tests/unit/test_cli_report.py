@@ -68,3 +68,24 @@ def test_missing_files_and_folders_are_bad_input(saved, tmp_path, capsys):
     assert "cannot be read" in capsys.readouterr().err
     assert main(["report", str(saved / "r.json"), "-o", str(tmp_path / "no" / "r.html")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_difference_of_two_results(saved, tmp_path, capsys):
+    other = tmp_path / "other.json"
+    workload = str(saved / "small.yaml")
+    assert main(["run", workload, "--no-execute", "-o", str(other), "--set", "sync_cycles=77"]) == 0
+    assert main(["report", "--diff", str(saved / "r.json"), str(other)]) == 0
+    out = capsys.readouterr().out
+    assert "constants.sync_cycles" in out
+    assert "slower" in out
+    page = tmp_path / "d.html"
+    assert main(["report", "--diff", str(saved / "r.json"), str(other), "-o", str(page)]) == 0
+    assert "constants.sync_cycles" in page.read_text()
+
+
+def test_results_of_different_kinds_have_no_difference(saved, tmp_path, capsys):
+    keys = ("workload", "chip", "options", "seed", "versions", "baselines", "cells", "break_even", "summary")
+    other = tmp_path / "comparison.json"
+    other.write_text(json.dumps({"schema": "ipusim-comparison-1", **dict.fromkeys(keys, "")}))
+    assert main(["report", "--diff", str(saved / "r.json"), str(other)]) == 2
+    assert "is another kind of result" in capsys.readouterr().err
