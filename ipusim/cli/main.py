@@ -18,7 +18,7 @@ COMMANDS = {
     "compile": "Show what the compiler decided: graph, plan, program or memory.",
     "compare": "Dense against sparse: speed-up by density, block size and mode.",
     "report": "Show a saved result, at the terminal or as a page.",
-    "validate": "The model against published measurements.",
+    "validate": "The model against published measurements: how far off is it, and where?",
     "chips": "The packaged chips, every constant with its source.",
     "schema": "JSON Schema of chip and workload files, for editors.",
 }
