@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ipusim.chip.model import Chip
     from ipusim.comparison import Comparison, compare
     from ipusim.errors import BadInputError, IpusimError
+    from ipusim.exploration import Exploration, explore
     from ipusim.frontends.workload import Workload, load_workload
     from ipusim.pipeline import Compiled, Run, simulate
     from ipusim.pipeline import compile_workload as compile
@@ -29,12 +30,14 @@ __all__ = [
     "Chip",
     "Comparison",
     "Compiled",
+    "Exploration",
     "IpusimError",
     "Run",
     "Validation",
     "Workload",
     "compare",
     "compile",
+    "explore",
     "load_chip",
     "load_workload",
     "simulate",
@@ -46,12 +49,14 @@ _PLACES = {
     "Chip": "ipusim.chip.model:Chip",
     "Comparison": "ipusim.comparison:Comparison",
     "Compiled": "ipusim.pipeline:Compiled",
+    "Exploration": "ipusim.exploration:Exploration",
     "IpusimError": "ipusim.errors:IpusimError",
     "Run": "ipusim.pipeline:Run",
     "Validation": "ipusim.validation:Validation",
     "Workload": "ipusim.frontends.workload:Workload",
     "compare": "ipusim.comparison:compare",
     "compile": "ipusim.pipeline:compile_workload",
+    "explore": "ipusim.exploration:explore",
     "load_chip": "ipusim.chip.load:load_chip",
     "load_workload": "ipusim.frontends.workload:load_workload",
     "simulate": "ipusim.pipeline:simulate",

@@ -19,8 +19,9 @@ COMMANDS = {
     "compare": "Dense against sparse: speed-up by density, block size and mode.",
     "report": "Show a saved result, at the terminal or as a page.",
     "validate": "The model against published measurements: how far off is it, and where?",
+    "explore": "A space of chips: Pareto front, what matters, resumable.",
     "chips": "The packaged chips, every constant with its source.",
-    "schema": "JSON Schema of chip and workload files, for editors.",
+    "schema": "JSON Schema of chip, workload and space files, for editors.",
 }
 """The commands with their summaries; command ``x`` is defined in :mod:`ipusim.cli.x`."""
 

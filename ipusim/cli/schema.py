@@ -8,8 +8,8 @@ from ipusim.cli.options import OutputOption
 from ipusim.cli.output import emit
 
 
-def command(kind: Literal["chip", "workload"], /, *, output: OutputOption = None) -> int:
-    """JSON Schema of chip and workload files, for editors.
+def command(kind: Literal["chip", "workload", "space"], /, *, output: OutputOption = None) -> int:
+    """JSON Schema of chip, workload and space files, for editors.
 
     An editor that knows the schema completes and checks the fields while you type.
 
@@ -31,6 +31,10 @@ def _schema(kind: str) -> dict[str, object]:
         from ipusim.chip.schema import chip_file_schema
 
         return chip_file_schema()
+    if kind == "space":
+        from ipusim.exploration.schema import space_file_schema
+
+        return space_file_schema()
     from ipusim.frontends.schema import workload_file_schema
 
     return workload_file_schema()

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
-from psutil import virtual_memory
-
 from ipusim.errors import IpusimError
+from ipusim.pipeline.processes import interrupts_ignored, process_context
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_DEATHS = 3
-_WORKER_BYTES = 2**30
-"""What a process takes for the largest points of the published benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +60,6 @@ def perform_all(work: Work[T, R], n_workers: int) -> tuple[list[R | None], bool]
     except KeyboardInterrupt:
         return results, True
     return results, False
-
-
-def default_workers() -> int:
-    """Return a process for every processor core that this process may use, as far as there is memory for them."""
-    cores = os.cpu_count() or 1
-    with suppress(AttributeError):
-        cores = len(os.sched_getaffinity(0))
-    return max(1, min(cores, virtual_memory().available // _WORKER_BYTES))
 
 
 class _Queue:
@@ -140,14 +123,14 @@ class _Pool(Generic[T, R]):
                 worker.connection.close()
 
     def _start(self) -> _Worker:
-        context = _context()
+        context = process_context()
         here, there = context.Pipe()
         process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=_serve,
             args=(there, here if context.get_start_method() == "fork" else None, self.work.perform, self.work.tasks),
             daemon=True,
         )
-        with _interrupts_ignored():
+        with interrupts_ignored():
             process.start()
         there.close()
         worker = _Worker(process, here)
@@ -191,25 +174,3 @@ def _serve(connection: Connection, other_end: Connection | None, perform: Callab
     with suppress(EOFError, OSError):
         while True:
             connection.send(perform(tasks[connection.recv()]))
-
-
-def _context() -> BaseContext:
-    """Return how processes are started.
-
-    A copy of this process starts at once, but only on Linux and only if no other thread runs may it be made.
-    """
-    may_fork = sys.platform.startswith("linux") and threading.active_count() == 1
-    return multiprocessing.get_context("fork" if may_fork else "spawn")
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let processes that are started meanwhile ignore Ctrl-C, which their parent answers."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)

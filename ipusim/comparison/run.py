@@ -13,12 +13,13 @@ from ipusim.comparison.cell import Cell
 from ipusim.comparison.options import Listed, parse_options
 from ipusim.comparison.outcome import FAILED, NOT_RUN, Outcome, Result, outcome_of
 from ipusim.comparison.points import DENSE, Point
-from ipusim.comparison.pool import Work, default_workers, perform_all
+from ipusim.comparison.pool import Work, perform_all
 from ipusim.comparison.result import Comparison
 from ipusim.comparison.space import Space, build_space
 from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.model import Workload
 from ipusim.pipeline.compiling import ChipLike, WorkloadLike, load_inputs
+from ipusim.pipeline.processes import default_workers
 from ipusim.pipeline.run import versions
 from ipusim.pipeline.simulation import Progress, simulate
 

@@ -77,9 +77,9 @@ def _figures(run: Run) -> dict[str, Any]:
     return {
         "cycles": run.cycles,
         "seconds": run.seconds,
-        "compute_cycles": phases["compute"],
-        "exchange_cycles": phases["exchange"],
-        "sync_cycles": phases["sync"],
+        "cycles_in_compute": phases["compute"],
+        "cycles_in_exchange": phases["exchange"],
+        "cycles_in_sync": phases["sync"],
         "flops": run.flops,
         "peak_seconds": run.flops / peak / 1e12 if peak else None,
         "energy_j": run.energy_j,

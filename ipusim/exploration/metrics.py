@@ -37,9 +37,9 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric("cycles", "cycles", ASCENDING, "sum over the workloads, by weight"),
         Metric("seconds", "s", ASCENDING, "sum over the workloads, by weight"),
-        Metric("compute_cycles", "cycles", ASCENDING, "sum over the workloads, by weight"),
-        Metric("exchange_cycles", "cycles", ASCENDING, "sum over the workloads, by weight"),
-        Metric("sync_cycles", "cycles", ASCENDING, "sum over the workloads, by weight"),
+        Metric("cycles_in_compute", "cycles", ASCENDING, "sum over the workloads, by weight"),
+        Metric("cycles_in_exchange", "cycles", ASCENDING, "sum over the workloads, by weight"),
+        Metric("cycles_in_sync", "cycles", ASCENDING, "sum over the workloads, by weight"),
         Metric("flops", "FLOP", DESCENDING, "useful operations, sum over the workloads, by weight"),
         Metric("tflops", "TFLOP/s", DESCENDING, "useful operations over time"),
         Metric("fraction_of_peak", "", DESCENDING, "time at the peak rate over the time taken"),
@@ -55,7 +55,16 @@ METRICS: dict[str, Metric] = {
 }
 """Every figure that can be an objective or stand in a constraint."""
 
-SUMMED = ("cycles", "seconds", "compute_cycles", "exchange_cycles", "sync_cycles", "flops", "energy_j", "peak_seconds")
+SUMMED = (
+    "cycles",
+    "seconds",
+    "cycles_in_compute",
+    "cycles_in_exchange",
+    "cycles_in_sync",
+    "flops",
+    "energy_j",
+    "peak_seconds",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipusim.exploration.samplers.registry import DEFAULT_BUDGET, Sampler, Search
+from ipusim.exploration.samplers.registry import Sampler, Search
 from ipusim.exploration.samplers.study import StudySearch, load_optuna
 from ipusim.exploration.space import Space
 
@@ -10,10 +10,9 @@ _POPULATION = 32
 
 
 def start(space: Space) -> Search:
-    """Return a search in populations of 32, or of the whole budget if that is less."""
+    """Return a search in populations of 32."""
     optuna = load_optuna("nsga2")
-    population = max(2, min(_POPULATION, space.budget or DEFAULT_BUDGET))
-    return StudySearch(space, optuna.samplers.NSGAIISampler(population_size=population, seed=space.seed), population)
+    return StudySearch(space, optuna.samplers.NSGAIISampler(population_size=_POPULATION, seed=space.seed), _POPULATION)
 
 
 SAMPLER = Sampler("nsga2", "a population that moves towards the Pareto front", start, learns=True)

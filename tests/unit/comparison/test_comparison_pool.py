@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ipusim.comparison.pool import Work, _Queue, default_workers, perform_all
+from ipusim.comparison.pool import Work, _Queue, perform_all
 from ipusim.errors import IpusimError
+from ipusim.pipeline.processes import default_workers
 
 
 def _square(number):
@@ -118,12 +119,12 @@ def test_the_longest_queue_is_helped_first():
 
 @pytest.mark.parametrize(("available", "most"), [(0, 1), (3 * 2**30, 3), (2**50, os.cpu_count())])
 def test_no_more_processes_than_cores_and_memory(monkeypatch, available, most):
-    monkeypatch.setattr("ipusim.comparison.pool.virtual_memory", lambda: SimpleNamespace(available=available))
+    monkeypatch.setattr("ipusim.pipeline.processes.virtual_memory", lambda: SimpleNamespace(available=available))
     assert 1 <= default_workers() <= most
 
 
 def test_with_other_threads_processes_are_started_afresh(monkeypatch):
-    monkeypatch.setattr("ipusim.comparison.pool.threading.active_count", lambda: 2)
+    monkeypatch.setattr("ipusim.pipeline.processes.threading.active_count", lambda: 2)
     results, _ = perform_all(_work(_square, n_tasks=4), 2)
     assert [value for value, _ in results] == [0, 1, 4, 9]
     assert os.getpid() not in {process for _, process in results}

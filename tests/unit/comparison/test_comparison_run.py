@@ -243,5 +243,5 @@ def test_a_real_sweep_has_the_cycles_of_real_runs(document):
 
 def test_a_sweep_in_processes_started_afresh(sweep, monkeypatch):
     alone = evaluate(sweep(densities="1/4"), 1)
-    monkeypatch.setattr("ipusim.comparison.pool.threading.active_count", lambda: 2)
+    monkeypatch.setattr("ipusim.pipeline.processes.threading.active_count", lambda: 2)
     assert evaluate(sweep(densities="1/4"), 2) == alone

@@ -1,0 +1,83 @@
+"""What became of a point: its figures over all workloads, whether it is allowed, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ipusim.exploration.metrics import combine
+from ipusim.exploration.resolving import Resolver
+from ipusim.exploration.samplers.registry import Judged
+from ipusim.exploration.space import Space
+from ipusim.exploration.store import Point, Row
+
+OK = "ok"
+NOT_ALLOWED = "constraint"
+"""Status of a point that was simulated and breaks a constraint on figures."""
+
+Figures = dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a point.
+
+    Attributes
+    ----------
+    point : Point
+    status : str
+        That of the point, or ``constraint``.
+    reason : str
+    figures : dict of str to float or None
+        By the names of :data:`~ipusim.exploration.metrics.METRICS`; empty where nothing could be simulated.
+    by_workload : dict of str to dict
+        Figures of each workload.
+    violation : float
+        How far the point is from being allowed; 0 for one that is.
+    """
+
+    point: Point
+    status: str
+    reason: str
+    figures: Figures
+    by_workload: dict[str, dict[str, Any]]
+    violation: float
+
+    def judged(self, space: Space) -> Judged:
+        """Return the verdict as samplers see it."""
+        costs = [objective.cost(self.figures) for objective in space.objectives]
+        if self.status != OK or any(cost is None for cost in costs):
+            return Judged(None, max(self.violation, 1e-9))
+        return Judged(tuple(cost for cost in costs if cost is not None), 0.0)
+
+
+class Judge:
+    """Judges the points of one space."""
+
+    def __init__(self, space: Space, resolver: Resolver | None = None) -> None:
+        self._space = space
+        self._resolver = resolver or Resolver(space)
+
+    def verdict(self, point: Point, rows: Mapping[str, Row]) -> Verdict:
+        """Return what became of a point.
+
+        Parameters
+        ----------
+        point : Point
+        rows : Mapping of str to row
+            Its simulations by key.
+        """
+        members = self._space.members
+        found = [rows[key] for key in point.keys if key in rows]
+        if point.status != OK or len(found) < len(members):
+            violation = max((row["figures"].get("violation", 0.0) for row in found), default=1.0) or 1.0
+            return Verdict(point, point.status, point.reason, {}, {}, violation)
+        figures = combine([(member.weight, row["figures"]) for member, row in zip(members, found, strict=True)])
+        by_workload = {member.label: row["figures"] for member, row in zip(members, found, strict=True)}
+        broken = None
+        if self._space.figure_constraints:
+            broken = self._space.broken_by(point.values, self._resolver.chip(point.values), figures)
+        if broken is None:
+            return Verdict(point, OK, "", figures, by_workload, 0.0)
+        return Verdict(point, NOT_ALLOWED, f"not {broken.text}", figures, by_workload, 1.0)

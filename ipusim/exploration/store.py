@@ -1,0 +1,261 @@
+"""Where finished points are kept: an SQLite file, which survives whatever happens to those who write to it.
+
+``results`` has one row for every simulation, under the digest of chip, workload and model; ``points`` says, space by
+space and in the order of the sampler, which values were chosen and which simulations they led to. Both are the same
+however a space was explored. ``timings``, ``claims`` and ``owners`` are not.
+
+A simulation is claimed before it is started, so that several processes can share a file without doing anything twice:
+who finds a claim of a living process waits for its result. A process is taken for dead when its host says so, or when
+it has not been heard of for a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from psutil import pid_exists
+
+from ipusim.errors import BadInputError, IpusimError, Problem
+
+APPLICATION = 0x49505553
+"""What SQLite files of this kind carry as their application id."""
+
+SCHEMA = 1
+
+_SILENT_S = 60.0
+_BEAT_S = 5.0
+_BUSY_S = 60.0
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, status TEXT, reason TEXT, figures TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS points (
+    space TEXT, position INTEGER, chosen TEXT, keys TEXT, status TEXT, reason TEXT,
+    PRIMARY KEY (space, position)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spaces (key TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS timings (key TEXT PRIMARY KEY, seconds REAL, finished REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, heard REAL) WITHOUT ROWID;
+"""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a space, with what became of it.
+
+    Attributes
+    ----------
+    position : int
+        Place in the order of the sampler.
+    values : dict
+        Value of every parameter.
+    keys : tuple of str
+        Keys of its simulations, one for each workload; empty where nothing was simulated.
+    status : str
+        ``ok``, ``infeasible``, ``invalid`` (there is no such chip or workload), ``excluded`` (by a constraint on the
+        parameters) or ``failed``.
+    reason : str
+        Why it is not ``ok``.
+    """
+
+    position: int
+    values: dict[str, Any]
+    keys: tuple[str, ...]
+    status: str
+    reason: str
+
+
+class Store:
+    """An open results file.
+
+    Parameters
+    ----------
+    path : Path
+        Made if it is not there.
+
+    Raises
+    ------
+    BadInputError
+        When the file cannot be opened, or is something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
+        self._heard = 0.0
+        try:
+            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+            self._prepare()
+        except sqlite3.Error as error:
+            raise BadInputError([Problem(str(path), 0, 0, "", _words(error, path))]) from None
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        application, schema = (run(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        is_new = not run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not is_new and application != APPLICATION:
+            raise sqlite3.DatabaseError("it is an SQLite file, but not one of ipusim's")
+        if not is_new and schema != SCHEMA:
+            raise sqlite3.DatabaseError(f"it was written by another version of ipusim (schema {schema}, not {SCHEMA})")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = NORMAL")
+        with self._writing():
+            run(f"PRAGMA application_id = {APPLICATION}")
+            run(f"PRAGMA user_version = {SCHEMA}")
+            for statement in _TABLES.split(";"):
+                run(statement)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Do everything inside, or nothing of it."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise IpusimError(f"{self.path}: {_words(error, self.path)}") from None
+            raise
+
+    def close(self) -> None:
+        """Give back what is claimed, and close the file."""
+        try:
+            with self._writing() as connection:
+                connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
+                connection.execute("DELETE FROM owners WHERE owner = ?", (self.owner,))
+        except (IpusimError, sqlite3.Error):
+            pass  # the disk is full or the file is gone: claims of a process that has ended count for nothing
+        self._connection.close()
+
+    def forget_failures(self, space: str) -> None:
+        """Drop the points of a space that failed, and all simulations that did, so that they are tried again."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM points WHERE space = ? AND status = 'failed'", (space,))
+            connection.execute("DELETE FROM results WHERE status = 'failed'")
+
+    def add_space(self, key: str, name: str) -> None:
+        """Note the name of a space."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO spaces VALUES (?, ?)", (key, name))
+
+    def claim(self, keys: Sequence[str]) -> tuple[set[str], set[str]]:
+        """Claim simulations.
+
+        Returns
+        -------
+        tuple of two set of str
+            What is left to this process, and what another living one has claimed. The others are finished.
+        """
+        mine: set[str] = set()
+        theirs: set[str] = set()
+        with self._writing() as connection:
+            self._beat(connection)
+            owners = connection.execute("SELECT owner, heard FROM owners").fetchall()
+            living = {owner for owner, heard in owners if _lives(owner, heard)}
+            for key in keys:
+                if connection.execute("SELECT 1 FROM results WHERE key = ?", (key,)).fetchone():
+                    continue
+                found = connection.execute("SELECT owner FROM claims WHERE key = ?", (key,)).fetchone()
+                if found and found[0] != self.owner and found[0] in living:
+                    theirs.add(key)
+                    continue
+                connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, self.owner))
+                mine.add(key)
+        return mine, theirs
+
+    def _beat(self, connection: sqlite3.Connection) -> None:
+        now = time.time()
+        if now - self._heard > _BEAT_S:
+            connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (self.owner, now))
+            self._heard = now
+
+    def beat(self) -> None:
+        """Say that this process lives, if that was not said in the last seconds."""
+        if time.time() - self._heard > _BEAT_S:
+            with self._writing() as connection:
+                self._beat(connection)
+
+    def put(self, rows: Iterable[tuple[str, Row, float]]) -> None:
+        """Keep finished simulations: key, row and the seconds that each took; one that is there already stays."""
+        with self._writing() as connection:
+            self._beat(connection)
+            for key, row, seconds in rows:
+                figures = json.dumps(row["figures"], sort_keys=True)
+                connection.execute(
+                    "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)", (key, row["status"], row["reason"], figures)
+                )
+                connection.execute("INSERT OR IGNORE INTO timings VALUES (?, ?, ?)", (key, seconds, time.time()))
+                connection.execute("DELETE FROM claims WHERE key = ?", (key,))
+
+    def rows(self, keys: Sequence[str]) -> dict[str, Row]:
+        """Return those of the simulations that are finished, by key."""
+        found: dict[str, Row] = {}
+        for start in range(0, len(keys), 500):
+            part = list(keys[start : start + 500])
+            marks = ",".join("?" * len(part))
+            query = f"SELECT key, status, reason, figures FROM results WHERE key IN ({marks})"
+            for key, status, reason, figures in self._connection.execute(query, part):
+                found[key] = {"status": status, "reason": reason, "figures": json.loads(figures)}
+        return found
+
+    def put_points(self, space: str, points: Iterable[Point]) -> None:
+        """Keep points of a space; one at the same place is replaced."""
+        rows = [
+            (space, each.position, json.dumps(each.values), " ".join(each.keys), each.status, each.reason)
+            for each in points
+        ]
+        with self._writing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def points(self, space: str, start: int = 0, count: int | None = None) -> Iterator[Point]:
+        """Yield the points of a space from a position on, in order."""
+        end = 2**62 if count is None else start + count
+        query = (
+            "SELECT position, chosen, keys, status, reason FROM points "
+            "WHERE space = ? AND position >= ? AND position < ? ORDER BY position"
+        )
+        for position, values, keys, status, reason in self._connection.execute(query, (space, start, end)):
+            yield Point(position, json.loads(values), tuple(keys.split()), status, reason)
+
+    def n_points(self, space: str, start: int = 0, count: int | None = None) -> int:
+        """Return how many points of a space there are from a position on."""
+        end = 2**62 if count is None else start + count
+        query = "SELECT count(*) FROM points WHERE space = ? AND position >= ? AND position < ?"
+        return int(self._connection.execute(query, (space, start, end)).fetchone()[0])
+
+    def seconds(self) -> tuple[int, float]:
+        """Return the number of simulations whose time is known, and their time together."""
+        count, total = self._connection.execute("SELECT count(*), total(seconds) FROM timings").fetchone()
+        return int(count), float(total)
+
+
+def _lives(owner: str, heard: float) -> bool:
+    host, pid, _ = owner.rsplit(":", 2)
+    if host == socket.gethostname() and not pid_exists(int(pid)):
+        return False
+    return time.time() - heard < _SILENT_S
+
+
+def _words(error: sqlite3.Error, path: Path) -> str:
+    text = str(error)
+    if "full" in text or "disk I/O" in text:
+        return "the disk is full: free some space and run the same command again; finished points are kept"
+    if "not a database" in text:
+        return "this is no SQLite file"
+    if "unable to open" in text:
+        return "cannot be opened" if path.parent.is_dir() else f"there is no folder {str(path.parent)!r}"
+    return text

@@ -1,0 +1,62 @@
+"""An exploration in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ipusim.files.wording import join_words
+from ipusim.report.explore_words import figure_text, figure_words, parameter_text
+
+if TYPE_CHECKING:
+    from ipusim.exploration.result import Exploration
+
+_STRONG = 0.05
+_WEAK = 0.01
+
+
+def summary(exploration: Exploration) -> list[str]:
+    """Return what an exploration comes to, in sentences."""
+    counts = exploration.survey.counts
+    finished, good = sum(counts.values()), len(exploration.survey.positions)
+    lines = [_how_many(finished, good, counts)]
+    if exploration.survey.without_figures:
+        names = join_words(sorted(exploration.survey.without_figures), "and")
+        lines.append(f"{names} of some points is not known: their chip does not say what it takes.")
+    if not good:
+        return lines
+    for objective, point in exploration.best().items():
+        name, _, direction = objective.partition(":")
+        word = "most" if direction == "desc" else "least"
+        chosen = join_words([parameter_text(key, value) for key, value in point["parameters"].items()], "and")
+        lines.append(f"The {word} {figure_words(name)}, {figure_text(name, point['figures'][name])}, with {chosen}.")
+    if len(exploration.space.objectives) > 1:
+        front = len(exploration.pareto())
+        names = join_words([figure_words(each.metric) for each in exploration.space.objectives], "and")
+        lines.append(f"{front:,} of {good:,} points are worth a choice between {names}: no other beats them in all.")
+    for objective, effects in exploration.sensitivity().items():
+        strong = [f"{each.parameter} ({100 * each.share:.0f} %)" for each in effects if each.share >= _STRONG]
+        weak = [each.parameter for each in effects if each.share < _WEAK]
+        name = figure_words(objective.partition(":")[0])
+        if strong:
+            lines.append(f"What decides {name}: {join_words(strong, 'and')}.")
+        if weak:
+            lines.append(f"What hardly changes {name}: {join_words(weak, 'and')}.")
+    for entry in exploration.price_of_constraints():
+        first = exploration.space.objectives[0].metric
+        value = figure_text(first, entry["best_without"]["figures"][first])
+        lines.append(f"Without {entry['constraint']!r}, a {figure_words(first)} of {value} is there.")
+    return lines
+
+
+def _how_many(finished: int, good: int, counts: Mapping[str, Any]) -> str:
+    words = {
+        "infeasible": "do not fit",
+        "excluded": "are excluded by a constraint on the parameters",
+        "constraint": "break a constraint on figures",
+        "invalid": "are no possible chip or workload",
+        "failed": "failed",
+    }
+    others = [f"{counts[status]:,} {text}" for status, text in words.items() if counts.get(status)]
+    rest = f"; {join_words(others, 'and')}" if others else ""
+    return f"{good:,} of {finished:,} points run and are allowed{rest}."

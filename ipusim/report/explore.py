@@ -1,0 +1,158 @@
+"""An exploration for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from ipusim.report.canvas import BAD, HEADING, QUIET, bar, bullets, columns, draw, heading, indented, sentence
+from ipusim.report.explore_scatter import scatter
+from ipusim.report.explore_words import figure_text, figure_words, parameter_name, value_text
+from ipusim.report.numbers import format_count, format_percent, format_seconds
+
+Document = Mapping[str, Any]
+
+_MOST_ROWS = 15
+_MOST_EFFECTS = 8
+_BAR = 16
+_STATUSES = {
+    "ok": "run and allowed",
+    "constraint": "break a constraint",
+    "excluded": "excluded",
+    "infeasible": "do not fit",
+    "invalid": "not possible",
+    "failed": "failed",
+}
+
+
+def render_exploration(document: Document, width: int = 80, colour: bool = False, whole_front: bool = False) -> str:
+    """Return the report of one exploration.
+
+    Parameters
+    ----------
+    document : Mapping
+        ``Exploration.to_dict()``; with a key ``top``, the best points are listed, too.
+    width : int
+        Columns of the terminal.
+    colour : bool
+        Whether to use colours and styles.
+    whole_front : bool
+        Whether to list all of the Pareto front instead of its first points.
+    """
+    parts = _head(document)
+    objectives = [each.partition(":")[0] for each in document["objectives"]]
+    if "top" in document:
+        parts += [heading(f"Best {len(document['top'])} by {figure_words(objectives[0])}")]
+        parts += _table(document["top"], document, objectives, width)
+    front = document["pareto"]
+    if front and len(objectives) > 1:
+        shown = front if whole_front else _spread(front, _MOST_ROWS)
+        note = "" if len(shown) == len(front) else f"{len(shown)} of {len(front)} points; --pareto shows all"
+        parts += [heading("Pareto front", note), *_table(shown, document, objectives, width)]
+        picture = scatter(document, width)
+        parts += [heading(f"{objectives[0]} and {objectives[1]}", "o Pareto front"), picture] if picture else []
+    elif front and "top" not in document:
+        parts += [heading("Best point"), *_table(front[:1], document, objectives, width)]
+    parts += _effects(document)
+    parts += _reasons(document)
+    parts += [heading("In short"), *bullets(document["summary"])]
+    return draw(parts, width, colour)
+
+
+def render_status(status: Document) -> str:
+    """Return how far an exploration is, in lines."""
+    finished, wanted = status["finished"], status["wanted"]
+    share = format_percent(finished / wanted if wanted else 1.0)
+    return (
+        f"{status['space']}: {format_count(finished)} of {format_count(wanted)} points finished ({share})\n"
+        f"{status['store']}: {format_count(status['simulations_in_store'])} simulations, "
+        f"{format_seconds(status['processor_seconds'])} of processor time\n"
+    )
+
+
+def _head(document: Document) -> list[RenderableType]:
+    names = ", ".join(
+        each["name"] + (f" x {each['weight']:g}" if each["weight"] != 1 else "") for each in document["workloads"]
+    )
+    options = document["options"]
+    search = options["sampler"] + (f", seed {options['seed']}" if options["sampler"] != "grid" else "")
+    counts = [f"{count:,} {_STATUSES[status]}" for status, count in document["counts"].items()]
+    parts: list[RenderableType] = [
+        Text.assemble((document["space"], "bold cyan"), (f"  {document['description']}", QUIET)),
+        sentence(f"{names} on {document['chip']} and its changes; {search}"),
+        sentence(f"{document['finished']:,} of {document['wanted']:,} points finished: {', '.join(counts) or 'none'}"),
+    ]
+    if document["interrupted"]:
+        parts.append(Text("interrupted: the same command goes on from here", BAD))
+    return parts
+
+
+def _spread(points: Sequence[Document], most: int) -> list[Document]:
+    """Return at most so many points, evenly spread, the first and the last among them."""
+    if len(points) <= most:
+        return list(points)
+    return [points[round(index * (len(points) - 1) / (most - 1))] for index in range(most)]
+
+
+def _table(
+    points: Sequence[Document], document: Document, objectives: Sequence[str], width: int
+) -> list[RenderableType]:
+    parameters = [*document["parameters"], *document["derived"]]
+    room = max(1, (width - 4) // 14 - len(objectives))
+    left_out = parameters[room:]
+    parameters = parameters[:room]
+    table = columns(*["right"] * (len(objectives) + len(parameters)))
+    table.add_row(
+        *(Text(figure_words(name), QUIET) for name in objectives),
+        *(Text(parameter_name(name), QUIET) for name in parameters),
+    )
+    for point in points:
+        table.add_row(
+            *(Text(figure_text(name, point["figures"].get(name)), HEADING) for name in objectives),
+            *(value_text(name, point["parameters"].get(name)) for name in parameters),
+        )
+    parts: list[RenderableType] = [indented(table)]
+    if left_out:
+        parts.append(indented(sentence(f"(not shown: {', '.join(left_out)}; --csv has them)", QUIET)))
+    return parts
+
+
+def _effects(document: Document) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for objective, effects in document["sensitivity"].items():
+        if not effects:
+            continue
+        name = objective.partition(":")[0]
+        parts.append(heading(f"What decides {figure_words(name)}", "share of the variance that each explains alone"))
+        table = columns("left", "left", "right", "left", "right")
+        for effect in effects[:_MOST_EFFECTS]:
+            ratio = "" if effect["ratio"] is None else f"{effect['ratio']:.3g}x"
+            table.add_row(
+                parameter_name(effect["parameter"]),
+                bar(effect["share"], _BAR, "cyan"),
+                format_percent(effect["share"]),
+                f"best {_group(effect['parameter'], effect['best'])}",
+                ratio,
+            )
+        parts.append(indented(table))
+    return parts
+
+
+def _group(name: str, text: str) -> str:
+    """Return a value, or a range of values, of a parameter."""
+    try:
+        return " to ".join(value_text(name, float(part)) for part in text.split(" to "))
+    except ValueError:
+        return text
+
+
+def _reasons(document: Document) -> list[RenderableType]:
+    if not document["reasons"]:
+        return []
+    table = columns("right", "left", "left")
+    for entry in document["reasons"]:
+        table.add_row(f"{entry['points']:,}", _STATUSES[entry["status"]], sentence(entry["reason"]))
+    return [heading("Why the others are out"), indented(table)]
