@@ -15,7 +15,7 @@ from ipusim.ir.tensor import Tensor
 FIGURES = 1
 """Number of the way in which figures are made and kept; another one makes all stored results those of another model."""
 
-_WITHOUT_INFLUENCE = ("cli", "comparison", "exploration", "report")
+_WITHOUT_INFLUENCE = ("cli", "comparison", "exploration", "report", "validation")
 
 
 @cache

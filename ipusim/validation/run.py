@@ -7,8 +7,9 @@ from functools import partial
 
 from ipusim.chip.load import load_chip
 from ipusim.chip.model import Chip
-from ipusim.comparison.pool import Work, default_workers, perform_all
+from ipusim.comparison.pool import Work, perform_all
 from ipusim.errors import BadInputError, IpusimError, Problem
+from ipusim.pipeline.processes import default_workers
 from ipusim.pipeline.run import versions
 from ipusim.pipeline.simulation import Progress
 from ipusim.validation.cases import Case, Figures, simulate_case

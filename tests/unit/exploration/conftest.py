@@ -22,7 +22,7 @@ SMALL = {
         "tile_sram_bytes": "64 KiB / n_tiles",
         "workload.wide.seed": [1, 2],
     },
-    "constraints": ["sync_cycles * n_tiles < 300", "cycles < 20000"],
+    "constraints": ["sync_cycles * n_tiles < 300", "cycles < 176160"],
     "objectives": ["cycles", "total_bytes"],
 }
 
