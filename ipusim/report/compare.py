@@ -55,7 +55,8 @@ def render_comparison(document: Document, width: int = 80, colour: bool = False)
 
 def _head(document: Document) -> list[RenderableType]:
     title = f"{document['workload']} on {document['chip']}"
-    weights = ", ".join(f"{name} {shape}" for name, shape in document["weights"].items())
+    resized = any(baseline["features"] for baseline in document["baselines"])
+    weights = ", ".join(f"{name} {'square' if resized else shape}" for name, shape in document["weights"].items())
     parts: list[RenderableType] = [
         Text.assemble((title, "bold cyan"), ("  dense against sparse", QUIET)),
         sentence(f"made sparse: {weights}", QUIET),

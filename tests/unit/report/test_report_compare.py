@@ -114,6 +114,10 @@ def test_what_a_report_says(document):
     assert "Largest speed-up: 5.12x (static, block size 16, density 1/16, float16, batch\n64).\n" in text
 
 
+def test_weights_that_the_features_resize_have_no_shape():
+    assert "\nmade sparse: w square\n" in render_comparison(_document(features=(512, 1024)))
+
+
 def test_what_dynamic_cells_cost_beside_their_cycles(document):
     cells = [cell for cell in document["cells"] if cell["mode"] == "dynamic"]
     for number, cell in enumerate(cells):
