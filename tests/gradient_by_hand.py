@@ -19,7 +19,11 @@ from ipusim.plan.dynamic_placing import place
 from ipusim.plan.dynamic_plan import plan_dynamic
 from ipusim.plan.dynamic_problem import DynamicOptions
 from ipusim.plan.gradient_problem import gradient_problem
-from ipusim.sparse.blocks import blocks_to_dense, device_block_size, reblock
+from ipusim.plan.sparse_problem import SparseProblem
+from ipusim.plan.static_gradient import gradient_on
+from ipusim.plan.static_plan import static_plan
+from ipusim.plan.static_search import plan_static
+from ipusim.sparse.blocks import blocks_to_dense, device_block_size, reblock, transpose_blocks
 
 
 @dataclass(frozen=True)
@@ -134,4 +138,30 @@ def dynamic_gradient_case(
     found = plan_dynamic(m, k, problem.n, blocks.block_size, density, dtype, chip, options)
     found = found or plan_dynamic(m, k, problem.n, blocks.block_size, density, dtype, chip, free)
     plan = DynamicGradientPlan(problem, place(problem, found, turned), turned)
+    return Case(graph, plan, lower_graph(graph, {"dw": plan}, chip), chip)
+
+
+def static_gradient_case(
+    blocks, n, chip, dtype="float16", partials=None, stored=PLAIN, n_splits=0, n_bands=0, turned=False
+):
+    """Return the gradient at the non-zeros of `blocks` where a forward product with a given split has them.
+
+    Parameters
+    ----------
+    n_splits, n_bands : int
+        0 lets the search choose.
+    turned : bool
+        The forward product is one with the transpose of the weight.
+    """
+    described = document(blocks.shape, n, blocks.block_size, dtype, partials or dtype, stored, "static")
+    graph = build_graph(load_workload(described))
+    problem = replace(gradient_problem(graph, graph.ops[0]), blocks=blocks)
+    m, k = (problem.k, problem.m) if turned else (problem.m, problem.k)
+    laid_out = transpose_blocks(blocks) if turned else blocks
+    formats = (problem.dtype, problem.partials_format)
+    forward = SparseProblem("w", "x", "y", m, k, problem.n, laid_out, problem.sparsity, *formats, turned, False, False)
+    split = plan_static(
+        laid_out, problem.n, dtype, chip, 1e6, n_splits=n_splits, n_bands=n_bands, partials=partials or dtype
+    )
+    plan = gradient_on(problem, static_plan(forward, split, chip, chip.tile_sram_bytes), chip)
     return Case(graph, plan, lower_graph(graph, {"dw": plan}, chip), chip)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from ipusim.comparison.counterparts import dense_gradient, gradient_problems, gradients, with_gradients
 from ipusim.comparison.extents import linked_axes
 from ipusim.comparison.points import DENSE, Condition, Point
 from ipusim.comparison.weights import Axis, Product, find_products
@@ -42,6 +43,11 @@ class Base:
     def weights(self) -> tuple[str, ...]:
         """Names of the swept weights, in the order of the products."""
         return tuple(dict.fromkeys(product.weight for product in self.products))
+
+    @cached_property
+    def gradients(self) -> tuple[int, ...]:
+        """Positions of the ops that compute the gradient of a swept weight at its non-zeros."""
+        return gradients(self.workload.ops, self.weights)
 
     @cached_property
     def links(self) -> dict[Axis, frozenset[Axis]]:
@@ -96,15 +102,19 @@ def load_base(workload: Workload, patterns: Sequence[str]) -> Base:
     Raises
     ------
     BadInputError
-        Nothing of it can be made sparse, or the patterns are wrong: see
-        :func:`~ipusim.comparison.weights.find_products`.
+        Nothing of it can be made sparse, the patterns are wrong (see
+        :func:`~ipusim.comparison.weights.find_products`), or the gradient of a weight has no dense counterpart.
     """
     graph = build_graph(workload)
     products = find_products(graph, patterns)
     if not products:
         message = "no matmul has an operand that could be made sparse: a 2-D input that only matmuls read"
         raise BadInputError([workload.document.problem(("ops",), message, at_key=True)])
-    return Base(workload, graph, products)
+    base = Base(workload, graph, products)
+    problems = gradient_problems(graph, workload.document, base.gradients)
+    if problems:
+        raise BadInputError(problems)
+    return base
 
 
 def condition_workload(base: Base, asked: Condition) -> Workload:
@@ -127,6 +137,7 @@ def condition_workload(base: Base, asked: Condition) -> Workload:
         shape = list(data["tensors"][name]["shape"])
         shape[axis] = extent
         data["tensors"][name]["shape"] = shape
+    data["ops"] = [dense_gradient(op) if position in base.gradients else op for position, op in enumerate(data["ops"])]
     if asked.dtype:
         _change_format(data, asked.dtype)
     original = base.workload.document
@@ -150,7 +161,7 @@ def point_workload(base: Base, dense: Workload, point: Point, own_density: bool)
             changes["density"] = point.density
         sparsity = (entry.sparsity or SparsityEntry()).model_copy(update=changes)
         tensors[name] = tensors[name].model_copy(update={"sparsity": sparsity})
-    return dense.model_copy(update={"tensors": tensors})
+    return with_gradients(dense.model_copy(update={"tensors": tensors}), base.workload, base.gradients)
 
 
 def _brings_density(entry: TensorEntry) -> bool:

@@ -86,7 +86,13 @@ def gradient(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
 def copy_operand(
     vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done
 ) -> None:
-    """Copy what every tile has of an operand to its own memory, where the vertices want it transposed."""
+    """Copy what every tile has of an operand to its own memory, where the vertices want it transposed.
+
+    What was gathered for static vertices is not copied: they are executed on the operand itself.
+    """
+    if "flipped" not in vertices.settings:
+        done(1.0)
+        return
     source, own = operands
     copy_lines(_lines(source, bool(vertices.settings["flipped"]), own.values.shape[1]), own.values, workers)
     done(1.0)

@@ -11,8 +11,10 @@ from ipusim.engine.executors import Bound
 from ipusim.engine.values import F32Array, Values
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
+from ipusim.kernels.sampled_product import Lines, Runs, sample_runs
 from ipusim.kernels.static_product import add_sources, multiply_runs, panel_columns, store_rows
 from ipusim.kernels.workers import Done, Workers, share_of
+from ipusim.plan.static_gradient import RunGradient
 from ipusim.plan.static_partition import RunLayout
 from ipusim.plan.static_plan import StaticSparsePlan
 
@@ -97,6 +99,44 @@ def store(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, work
                 workers,
             )
     done(1.0)
+
+
+def gradient(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
+    """Multiply the rows that every run gathered of both operands, at its non-zeros."""
+    payload = vertices.payload
+    assert isinstance(payload, RunGradient)
+    forward, sums = payload.plan.forward, operands[-1]
+    partition, split = forward.partition, forward.split
+    left, right = (
+        Lines(values.flat(each.storage).reshape(each.shape), each.box, each.segments, each.flipped, 0)
+        for each in (payload.rows, payload.cols)
+    )
+    rows, cols = split.row_order[partition.rows], split.col_order[partition.cols]
+    for index, layout in enumerate(partition.layouts):
+        n_rows = np.diff(layout.rows_indptr)
+        partial_row = np.repeat(np.arange(layout.rows.size), layout.row_blocks)
+        run = np.repeat(np.arange(layout.n_runs), np.diff(layout.blocks_indptr))
+        _, known = np.unique(run * split.col_order.size + partition.cols, return_inverse=True)
+        runs = Runs(
+            layout.blocks_indptr,
+            rows,
+            cols,
+            partial_row - layout.rows_indptr[run],
+            known.reshape(-1) - (np.cumsum(layout.n_cols) - layout.n_cols)[run],
+            n_rows,
+            layout.n_cols,
+            split.block_size,
+        )
+        sample_runs(
+            runs,
+            np.flatnonzero(partition.layout_of == index),
+            left,
+            right,
+            sums.values.reshape(partition.n_intervals, -1),
+            sums.half,
+            workers,
+            share_of(done, index, len(partition.layouts)),
+        )
 
 
 def _plan(vertices: VertexSet) -> StaticSparsePlan:

@@ -195,6 +195,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "sparse_zero": ("execute_dynamic", "zero"),
     "sparse_bucket_transpose": ("execute_dynamic", "transpose"),
     "dynamic_control": ("execute_dynamic", "control"),
+    "static_element_wise_grad_w": ("execute_static", "gradient"),
+    "static_block_grad_w": ("execute_static", "gradient"),
     "static_element_wise": ("execute_static", "multiply"),
     "static_block": ("execute_static", "multiply"),
     "grouped_reduce": ("execute_static", "reduce"),

@@ -58,3 +58,10 @@ def read_workload(document: Document, folder: Path) -> Workload:
     workload._document = document
     workload._folder = folder
     return workload
+
+
+def rewritten(workload: Workload, document: Document, **changes: object) -> Workload:
+    """Return a workload with other values of some fields, as `document` has them; nothing is checked again."""
+    changed = workload.model_copy(update=changes)
+    changed._document = document
+    return changed

@@ -66,6 +66,32 @@ class Places(NamedTuple):
     dense_unit: int
 
 
+class Runs(NamedTuple):
+    """Where products are wanted, as runs of places: one run for each tile.
+
+    Attributes
+    ----------
+    indptr : int64 array [n_runs + 1]
+        The places of each run, in its own order.
+    rows, cols : int64 array [n_places]
+        Block rows and block columns.
+    local_rows, local_cols : int64 array [n_places]
+        Number of that row or column among the different ones of the run; equal rows stand together.
+    n_rows, n_cols : int64 array [n_runs]
+        Different rows and columns of a run.
+    block_size : int
+    """
+
+    indptr: IntArray
+    rows: IntArray
+    cols: IntArray
+    local_rows: IntArray
+    local_cols: IntArray
+    n_rows: IntArray
+    n_cols: IntArray
+    block_size: int
+
+
 class _Local(NamedTuple):
     """A tile's own copies of the lines that it needed so far."""
 
@@ -106,6 +132,33 @@ def sample_buckets(
     workers.run(partial(_bucket_range, places, left, right, sums, half), len(places.bucket), done)
 
 
+def sample_runs(
+    runs: Runs,
+    intervals: IntArray,
+    left: Lines,
+    right: Lines,
+    sums: F32Array,
+    half: bool,
+    workers: Workers,
+    done: Done | None = None,
+) -> None:
+    """Add the products of all runs in some column intervals to their sums, which every interval has for itself.
+
+    Parameters
+    ----------
+    runs : Runs
+    intervals : int64 array [n]
+        Number of each interval: where its pieces are in the operands, and its sums.
+    left, right : Lines
+        The columns of every interval, of all rows.
+    sums : float32 array [n_intervals, n_places * block_size * block_size]
+    half, workers, done
+        As in :func:`sample_buckets`.
+    """
+    n_runs = len(runs.n_rows)
+    workers.run(partial(_run_range, runs, intervals, left, right, sums, half), len(intervals) * n_runs, done)
+
+
 def copy_lines(lines: Lines, out: F32Array, workers: Workers) -> None:
     """Copy what each tile has of an operand to its own matrix in `out`: float32 array [n_tiles, rows, cols]."""
     workers.run(partial(_copy_range, lines, out), len(out))
@@ -119,15 +172,44 @@ def _copy_range(lines: Lines, out: F32Array, first: int, last: int) -> None:
 
 
 @kernel
+def _run_range(
+    runs: Runs, intervals: IntArray, left: Lines, right: Lines, sums: F32Array, half: bool, first: int, last: int
+) -> None:
+    size, n_runs = runs.block_size, len(runs.n_rows)
+    for task in range(first, last):
+        interval, run = intervals[task // n_runs], task % n_runs
+        local = _room(left, interval, runs.n_rows[run], runs.n_cols[run], size)
+        place, end = runs.indptr[run], runs.indptr[run + 1]
+        while place < end:
+            row, local_row = runs.rows[place], runs.local_rows[place]
+            if size > 1:
+                _block(
+                    row, local_row, runs.cols[place], runs.local_cols[place], size, left, right, interval, local,
+                    sums[interval, place * size * size :], half,
+                )  # fmt: skip
+                place += 1
+                continue
+            stop = place + 1
+            while stop < end and runs.local_rows[stop] == local_row:
+                stop += 1
+            _row_of_elements(
+                row, local_row, runs.cols[place:stop], runs.local_cols[place:stop], left, right, interval, local,
+                sums[interval, place:], half,
+            )  # fmt: skip
+            place = stop
+
+
+@kernel
 def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, half: bool, first: int, last: int) -> None:
     size = places.block_size
     single = size == 1
+    cols = np.empty(places.words.shape[1], dtype=np.int64)
     for tile in range(first, last):
         bucket = places.bucket[tile]
         words, here, slot = places.words[bucket], 0, 0
         if words[0] == 0:
             continue
-        local = _room(left, right, tile, size)
+        local = _room(left, tile, left.n_rows // size, right.n_rows // size, size)
         while words[here] != 0:
             if words[here] == places.region[tile]:
                 cursor = here + places.header
@@ -135,17 +217,15 @@ def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, hal
                 for _ in range(int(words[here + (6 if single else 5)]) + 1):
                     row, count = int(words[cursor]) // size, int(words[cursor + 1]) + (0 if single else 1)
                     cursor += 2
+                    for i in range(count):
+                        cols[i] = int(words[cursor + i]) // places.dense_unit
                     if single:
-                        _row_of_elements(
-                            words[cursor : cursor + count], places.dense_unit, row, left, right, tile, local,
-                            sums[bucket, place:], half,
-                        )  # fmt: skip
+                        mine = cols[:count]
+                        _row_of_elements(row, row, mine, mine, left, right, tile, local, sums[bucket, place:], half)
                     else:
                         for i in range(count):
-                            col = int(words[cursor + i]) // places.dense_unit
-                            _block(
-                                row, col, size, left, right, tile, local, sums[bucket, place + i * size * size :], half
-                            )
+                            target = sums[bucket, place + i * size * size :]
+                            _block(row, row, cols[i], cols[i], size, left, right, tile, local, target, half)
                     cursor += count
                     place += count * size * size
             slot += int(words[here + 3])
@@ -153,7 +233,7 @@ def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, hal
 
 
 @inner_kernel
-def _room(left: Lines, right: Lines, tile: int, size: int) -> _Local:
+def _room(left: Lines, tile: int, n_rows: int, n_cols: int, size: int) -> _Local:
     """Return room for the lines of a tile, all zero: single elements have lines of whole chunks, blocks have panels."""
     depth = 0
     for piece in range(left.segments[tile], left.segments[tile + 1]):
@@ -165,10 +245,10 @@ def _room(left: Lines, right: Lines, tile: int, size: int) -> _Local:
     else:
         panel = (size + LANES - 1) // LANES * LANES
     return _Local(
-        np.zeros(left.n_rows * depth, dtype=np.float32),
-        np.zeros(right.n_rows // size * panel * depth, dtype=np.float32),
-        np.zeros(left.n_rows // size, dtype=np.bool_),
-        np.zeros(right.n_rows // size, dtype=np.bool_),
+        np.zeros(n_rows * size * depth, dtype=np.float32),
+        np.zeros(n_cols * panel * depth, dtype=np.float32),
+        np.zeros(n_rows, dtype=np.bool_),
+        np.zeros(n_cols, dtype=np.bool_),
         np.zeros(max(DOTS, BAND_ROWS * panel), dtype=np.float32),
         np.zeros(DOTS, dtype=np.int64),
         depth,
@@ -178,9 +258,10 @@ def _room(left: Lines, right: Lines, tile: int, size: int) -> _Local:
 
 @inner_kernel
 def _row_of_elements(
-    cols: NDArray[np.uint16],
-    unit: int,
     row: int,
+    local_row: int,
+    cols: IntArray,
+    local_cols: IntArray,
     left: Lines,
     right: Lines,
     tile: int,
@@ -190,16 +271,16 @@ def _row_of_elements(
 ) -> None:
     """Add the products of single elements in one row to their sums."""
     depth = local.depth
-    if not local.has_left[row]:
-        _fetch(left, tile, row, local.left[row * depth :], 1)
-        local.has_left[row] = True
-    line = local.left.ctypes.data + 4 * row * depth
+    if not local.has_left[local_row]:
+        _fetch(left, tile, row, local.left[local_row * depth :], 1)
+        local.has_left[local_row] = True
+    line = local.left.ctypes.data + 4 * local_row * depth
     for begin in range(0, len(cols), DOTS):
         held = min(DOTS, len(cols) - begin)
         for i in range(held):
-            col = int(cols[begin + i]) // unit
+            col = local_cols[begin + i]
             if not local.has_right[col]:
-                _fetch(right, tile, col, local.right[col * depth :], 1)
+                _fetch(right, tile, cols[begin + i], local.right[col * depth :], 1)
                 local.has_right[col] = True
             local.addresses[i] = local.right.ctypes.data + 4 * col * depth
         if held == DOTS:
@@ -213,23 +294,34 @@ def _row_of_elements(
 
 @inner_kernel
 def _block(
-    row: int, col: int, size: int, left: Lines, right: Lines, tile: int, local: _Local, sums: F32Array, half: bool
+    row: int,
+    local_row: int,
+    col: int,
+    local_col: int,
+    size: int,
+    left: Lines,
+    right: Lines,
+    tile: int,
+    local: _Local,
+    sums: F32Array,
+    half: bool,
 ) -> None:
     """Add the products of one block to its sums."""
     depth, panel = local.depth, local.panel
-    if not local.has_left[row]:
-        for i in range(row * size, (row + 1) * size):
-            _fetch(left, tile, i, local.left[i * depth :], 1)
-        local.has_left[row] = True
-    start = col * panel * depth
-    if not local.has_right[col]:
+    line = local_row * size * depth
+    if not local.has_left[local_row]:
+        for i in range(size):
+            _fetch(left, tile, row * size + i, local.left[line + i * depth :], 1)
+        local.has_left[local_row] = True
+    start = local_col * panel * depth
+    if not local.has_right[local_col]:
         for i in range(size):
             _fetch(right, tile, col * size + i, local.right[start + i :], panel)
-        local.has_right[col] = True
+        local.has_right[local_col] = True
     local.addresses[0] = 0
     for part in range(0, size, BAND_ROWS):
         block_row(
-            False, panel // LANES, False, local.left.ctypes.data + 4 * (row * size + part) * depth, 0, 4 * depth,
+            False, panel // LANES, False, local.left.ctypes.data + 4 * (line + part * depth), 0, 4 * depth,
             depth, local.addresses.ctypes.data, 1, local.right.ctypes.data + 4 * start, 4 * panel,
             local.products.ctypes.data, 4 * panel, False,
         )  # fmt: skip

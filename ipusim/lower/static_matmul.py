@@ -31,16 +31,16 @@ RESERVED = "code and stacks"
 
 def lower_static_matmul(builder: Builder, op: Op, plan: StaticSparsePlan) -> None:
     """Append the supersteps of a static sparse matmul to the program."""
-    dense = _dense_operand(builder, plan)
+    dense = linear_operand(builder, plan.problem.dense)
     if plan.problem.blocks.n_blocks == 0:
         result = _result(builder, plan)
         builder.steps.append(Superstep(f"{op.name}/result", op.name, (_in_place(plan, result, {}),)))
         return
-    _reserve(builder)
+    reserve(builder)
     vertices = static_vertices(plan, builder.chip)
     values = _packed_values(builder, plan, vertices)
-    _add_metadata(builder, plan, vertices)
-    _add_exchange_code(builder, op, plan)
+    add_metadata(builder, plan.problem.sparse, plan.split.block_size, vertices)
+    add_exchange_code(builder, op.name, exchange_code_bytes(plan.partition, plan.reduction, builder.chip))
     partials = builder.add_variable(
         f"{op.name}.partials", _partials_shape(plan), plan.problem.partials_format, "partials", None
     )
@@ -70,7 +70,7 @@ def even_home(shape: Shape, per_tile: int) -> Home:
     return Home(np.arange(len(begin), dtype=np.int32), Regions(box, begin, np.minimum(begin + per_tile, elements)))
 
 
-def _reserve(builder: Builder) -> None:
+def reserve(builder: Builder) -> None:
     """Set the memory aside that programs with static sparse vertices need beside their data, once for a program."""
     if RESERVED in builder.variables:
         return
@@ -80,9 +80,8 @@ def _reserve(builder: Builder) -> None:
     builder.variables[RESERVED] = Variable(RESERVED, (1, 1, n_tiles), "byte", "reserved", RESERVED, n_bytes, home)
 
 
-def _dense_operand(builder: Builder, plan: StaticSparsePlan) -> Variable:
-    """Return the dense operand where it is; a graph input is laid out linearly, without a least size."""
-    name = plan.problem.dense
+def linear_operand(builder: Builder, name: str) -> Variable:
+    """Return a dense operand where it is; a graph input is laid out linearly, without a least size."""
     current = builder.placed(name)
     if current is not None:
         return current
@@ -112,7 +111,7 @@ def _packed_values(builder: Builder, plan: StaticSparsePlan, vertices: StaticVer
     if plan.split.n_splits > 1:
         home = even_home(shape, -(-n_blocks * size * size // builder.chip.n_tiles))
     else:
-        home = Home(vertices.tile, whole_boxes(_block_boxes(vertices, size)))
+        home = Home(vertices.tile, whole_boxes(block_boxes(vertices, size)))
     dtype = builder.graph.tensors[problem.sparse].dtype
     declared = builder.add_variable(f"{problem.sparse}.packed", shape, dtype, "tensor", home)
     variable = replace(declared, tensor=problem.sparse, index=plan.stored_positions)
@@ -121,23 +120,21 @@ def _packed_values(builder: Builder, plan: StaticSparsePlan, vertices: StaticVer
     return variable
 
 
-def _add_metadata(builder: Builder, plan: StaticSparsePlan, vertices: StaticVertices) -> None:
+def add_metadata(builder: Builder, tensor: str, block_size: int, vertices: StaticVertices) -> None:
     """Declare the tables that say where the non-zeros of each tile belong."""
-    split = plan.split
-    n_bytes = metadata_bytes(split.block_size, vertices.n_rows, vertices.n_blocks, builder.chip.worker_contexts)
+    n_bytes = metadata_bytes(block_size, vertices.n_rows, vertices.n_blocks, builder.chip.worker_contexts)
     ends = np.cumsum(n_bytes // METADATA_WORD_BYTES)
     box = np.tile(np.array([0, 1, 0, 1, 0, int(ends[-1])], dtype=np.int64), (len(ends), 1))
     home = Home(vertices.tile, Regions(box, np.concatenate([np.zeros(1, np.int64), ends[:-1]]), ends))
-    name = f"{plan.problem.sparse}.metadata"
+    name = f"{tensor}.metadata"
     while name in builder.variables:
         name += "#"
     shape = (1, 1, int(ends[-1]))
     builder.variables[name] = Variable(name, shape, "uint16", "metadata", name, METADATA_WORD_BYTES, home)
 
 
-def _add_exchange_code(builder: Builder, op: Op, plan: StaticSparsePlan) -> None:
-    """Declare the code of the exchanges, whose transfers state bytes and not pieces."""
-    code = exchange_code_bytes(plan.partition, plan.reduction, builder.chip)
+def add_exchange_code(builder: Builder, op: str, code: IntArray) -> None:
+    """Declare the code of the exchanges of an op, whose transfers state bytes and not pieces: int64 array [n_tiles]."""
     tile = np.flatnonzero(code).astype(np.int32)
     if not len(tile):
         return
@@ -145,7 +142,7 @@ def _add_exchange_code(builder: Builder, op: Op, plan: StaticSparsePlan) -> None
     shape = (1, 1, int(ends[-1]))
     box = np.tile(np.array([0, 1, 0, 1, 0, shape[2]], dtype=np.int64), (len(tile), 1))
     home = Home(tile, Regions(box, ends - code[tile], ends))
-    name = f"{op.name}.exchange_code"
+    name = f"{op}.exchange_code"
     builder.variables[name] = Variable(name, shape, "byte", "exchange_code", name, 1, home)
 
 
@@ -156,12 +153,13 @@ def _partials_shape(plan: StaticSparsePlan) -> Shape:
     return len(partition.layouts), rows * plan.split.block_size, plan.split.n_padded
 
 
-def _block_boxes(vertices: StaticVertices, size: int) -> IntArray:
+def block_boxes(vertices: StaticVertices, size: int) -> IntArray:
     """Return each vertex's rows of the packed non-zeros: boxes [n, 6]."""
-    return _boxes(np.zeros_like(vertices.blocks[:, 0]), vertices.blocks * size, np.array([0, size], dtype=np.int64))
+    return boxes(np.zeros_like(vertices.blocks[:, 0]), vertices.blocks * size, np.array([0, size], dtype=np.int64))
 
 
-def _boxes(group: IntArray, rows: IntArray, cols: IntArray) -> IntArray:
+def boxes(group: IntArray, rows: IntArray, cols: IntArray) -> IntArray:
+    """Return boxes [n, 6] of one group each, with rows and columns as int64 arrays [n, 2] or [2]."""
     box = np.empty((len(group), 6), dtype=np.int64)
     box[:, 0], box[:, 1] = group, group + 1
     box[:, 2:4], box[:, 4:6] = rows, cols
@@ -177,9 +175,9 @@ def _dense_regions(plan: StaticSparsePlan, vertices: StaticVertices, dense: Vari
     cols = np.minimum(vertices.cols, problem.n)
     full, zero = np.array([0, problem.k], dtype=np.int64), np.zeros(len(cols), dtype=np.int64)
     if problem.dense_transposed and dense.shape == (1, problem.n, problem.k):
-        return whole_boxes(_boxes(zero, cols, full))
+        return whole_boxes(boxes(zero, cols, full))
     if not problem.dense_transposed and dense.shape == (1, problem.k, problem.n):
-        return whole_boxes(_boxes(zero, full, cols))
+        return whole_boxes(boxes(zero, full, cols))
     groups, rows, width = dense.shape
     return whole_boxes(np.tile(np.array([0, groups, 0, rows, 0, width], dtype=np.int64), (len(cols), 1)))
 
@@ -204,7 +202,7 @@ def _operand_exchanges(
         "non_zeros",
         values,
         vertices.tile,
-        whole_boxes(_block_boxes(vertices, plan.split.block_size)),
+        whole_boxes(block_boxes(vertices, plan.split.block_size)),
         home_bytes(values, n_tiles),
         _on_tiles(vertices, vertices.stored_bytes, n_tiles),
     )
@@ -222,14 +220,14 @@ def _multiply(
     inner_columns: int,
 ) -> VertexSet:
     split = plan.split
-    sums = _boxes(vertices.layout, vertices.rows * split.block_size, vertices.cols)
+    sums = boxes(vertices.layout, vertices.rows * split.block_size, vertices.cols)
     return VertexSet(
         codelet=codelet_of(split),
         label="multiply",
         tile=vertices.tile,
         fields=vertices.fields,
         operands=(
-            Operand(values.name, "in", whole_boxes(_block_boxes(vertices, split.block_size))),
+            Operand(values.name, "in", whole_boxes(block_boxes(vertices, split.block_size))),
             Operand(dense.name, "in", _dense_regions(plan, vertices, dense)),
             Operand(partials.name, "out", whole_boxes(sums)),
         ),

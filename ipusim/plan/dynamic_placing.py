@@ -145,12 +145,21 @@ def laid_out_turned(graph: Graph, weight: str) -> bool:
     product has the flag, the layout is not that which the first one asks for. Products that want the tensor the other
     way round are transposed passes. Without a product, the tensor is laid out as it is.
     """
-    products = [op for op in graph.ops if is_sparse_matmul(graph, op) and weight in op.inputs]
-    uses = [_use(graph, op) for op in products]
+    uses = [_use(graph, op) for op in _products(graph, weight)]
     plain = [turned for turned, flagged in uses if not flagged]
     if plain:
         return plain[0]
     return bool(uses) and not uses[0][0]
+
+
+def forward_product(graph: Graph, weight: str) -> Op | None:
+    """Return the first product that uses a tensor, of those without a transpose flag on it if there are any."""
+    products = _products(graph, weight)
+    return min(products, key=lambda op: _use(graph, op)[1], default=None)
+
+
+def _products(graph: Graph, weight: str) -> list[Op]:
+    return [op for op in graph.ops if is_sparse_matmul(graph, op) and weight in op.inputs]
 
 
 def _use(graph: Graph, op: Op) -> tuple[bool, bool]:

@@ -90,7 +90,7 @@ def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan
             found = plan_convolution(convolution, chip, options)
             plans[op.name] = found or Unplannable(op.name, _reason(convolution, chip), convolution)
         if op.kind == "matmul_at_nonzeros":
-            plans[op.name] = _plan_gradient(graph, op, chip, options, placements)
+            plans[op.name] = _plan_gradient(graph, op, chip, options, placements, plans)
         if op.kind != "matmul":
             continue
         if is_sparse_matmul(graph, op):
@@ -123,12 +123,17 @@ def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placeme
 
 
 def _plan_gradient(
-    graph: Graph, op: Op, chip: Chip, options: PlanOptions, placements: Placements
+    graph: Graph, op: Op, chip: Chip, options: PlanOptions, placements: Placements, plans: Plans
 ) -> Plan | Unplannable:
     """Plan the gradient of a sparse tensor with the planner of its mode (loaded only now)."""
     problem = gradient_problem(graph, op)
-    if problem.inputs_format not in SPARSE_FORMATS or problem.sparsity.mode == "static":
+    if problem.inputs_format not in SPARSE_FORMATS:
         return Unplannable(op.name, "no_sparse_vertex", problem)
+    if problem.sparsity.mode == "static":
+        from ipusim.plan.static_gradient import plan_static_gradient
+
+        found = plan_static_gradient(graph, problem, chip, options, plans)
+        return found or Unplannable(op.name, "memory", problem)
     from ipusim.plan.dynamic_gradient import plan_dynamic_gradient
     from ipusim.plan.dynamic_shortage import BucketShortage
 

@@ -1,4 +1,4 @@
-"""The exchange code of a static sparse matmul: instructions for every piece that a tile receives or sends.
+"""The exchange code of a static sparse matmul, and of the gradient of its weight: instructions for every piece that a tile receives or sends.
 
 The gather is irregular, so that no two tiles receive alike and nothing of the code repeats. A piece is a run of
 elements that lies together where it comes from and where it goes: a block row of the dense operand in a column
@@ -45,3 +45,26 @@ def exchanged_pieces(partition: StaticPartition, reduction: StaticReduction, chi
     for n_partials, load in zip(reduction.n_partials.tolist(), reduction.loads, strict=True):
         pieces += n_partials * -(-load // widest)
     return pieces
+
+
+def gradient_code_bytes(partition: StaticPartition, chip: SparseChip) -> IntArray:
+    """Return the exchange code of the gradient of the weight on every tile: int64 array [n_tiles].
+
+    A piece is a block row of a dense operand in a column interval, or the part of a run's sums that belongs to one tile.
+    """
+    plan = partition.plan
+    pieces = np.zeros(chip.n_tiles, np.int64)
+    elements, depth = partition.order.size * plan.block_size**2, partition.n_intervals
+    share = max(1, ceil_div(elements, chip.n_tiles))
+    for interval, which in enumerate(partition.layout_of.tolist()):
+        layout = partition.layouts[which]
+        tile = layout.tile + partition.tile_edges[interval]
+        pieces[tile] += layout.n_cols + np.diff(layout.rows_indptr)
+        if depth > 1:
+            pieces[tile] += 1 + np.diff(layout.blocks_indptr) * plan.block_size**2 // share
+    if elements:
+        widest = int(np.diff(partition.col_edges).max()) * plan.block_size
+        pieces += sum(ceil_div(ceil_div(plan.shape[axis] * plan.n_padded, chip.n_tiles), widest) for axis in (0, 1))
+    if depth > 1:
+        pieces[: ceil_div(elements, share)] += depth
+    return pieces * int(chip.exchange_control_cycles_per_fragment * chip.exchange_instruction_bytes)

@@ -1,0 +1,201 @@
+"""What the gradient of a static sparse weight costs, by mechanism, on the tiles that hold the weight's non-zeros.
+
+There is no published planner or measurement of this pass: exchanges are those of the forward product, vertices are
+derived from the dynamic ones (:mod:`ipusim.codelets.static_block_grad_w`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipusim.chip.model import Chip
+from ipusim.codelets.cast_1d import planner_cast_cycles
+from ipusim.codelets.registry import codelet
+from ipusim.codelets.sparse_block_transpose_grad_w import block_transpose_grad_w_cycles
+from ipusim.cost.arithmetic import ceil_div, round_up
+from ipusim.cost.exchange import rate_sixteenths, receive_cycles
+from ipusim.formats import number_format
+from ipusim.kernels.jit import compiled
+from ipusim.plan.dynamic_executed_grad_w import share_slots
+from ipusim.plan.static_executed import Overheads
+from ipusim.plan.static_partition import RunLayout, StaticPartition
+from ipusim.plan.static_search import StaticPlan
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class StaticGradientCycles:
+    """Cycles by term; the terms add up.
+
+    Attributes
+    ----------
+    gather : int
+        Rows of the two dense operands that arrive.
+    transpose : int
+        Transposing them for the AMP.
+    multiply : int
+        The products.
+    reduce_exchange, reduce : int
+        Sums of the column intervals on their way, at the busiest receiver or sender, and adding them up (or the cast,
+        where there is one interval).
+    exchange_phases, compute_sets : int
+        Overhead of the phases that occur.
+    """
+
+    gather: int
+    transpose: int
+    multiply: int
+    reduce_exchange: int
+    reduce: int
+    exchange_phases: int
+    compute_sets: int
+
+    @property
+    def total(self) -> int:
+        """Sum of the terms."""
+        return sum(int(getattr(self, field.name)) for field in fields(self))
+
+
+def gradient_codelet(plan: StaticPlan) -> str:
+    """Return the name of the vertex type."""
+    return "static_element_wise_grad_w" if plan.block_size == 1 else "static_block_grad_w"
+
+
+def vertex_block_size(plan: StaticPlan) -> int:
+    """Return the edge of the blocks that vertices multiply: float32 has none of 16."""
+    return 8 if plan.block_size == 16 and plan.dtype == "float32" else plan.block_size
+
+
+def gradient_settings(plan: StaticPlan, partials: str, amp: bool) -> dict[str, object]:
+    """Return the settings of the vertices."""
+    return {"inputs": plan.dtype, "partials": partials, "vertex_block_size": vertex_block_size(plan), "amp": amp}
+
+
+def gradient_fields(
+    plan: StaticPlan, layout: RunLayout, n_cols: int, partials: str, amp: bool, workers: int
+) -> dict[str, IntArray]:
+    """Return the fields of the vertices of one column interval: an int64 array [n_runs] for each field.
+
+    Parameters
+    ----------
+    plan : StaticPlan
+    layout : RunLayout
+        Of the interval.
+    n_cols : int
+        Columns of the interval.
+    partials : str
+        Format of the sums.
+    amp : bool
+        Vertices of the AMP; else every worker has an equal share of the non-zeros of a tile, in their order.
+    workers : int
+        Worker contexts of a tile.
+    """
+    size = vertex_block_size(plan)
+    factor = plan.block_size // size
+    rows, blocks = np.diff(layout.rows_indptr) * factor, np.diff(layout.blocks_indptr) * factor**2
+    slots = np.zeros_like(blocks)
+    if not amp:
+        row_blocks = np.repeat(factor * layout.row_blocks, factor)
+        compiled(share_slots)(
+            layout.blocks_indptr[:-1] * factor**2,
+            layout.blocks_indptr[1:] * factor**2,
+            np.repeat(np.arange(row_blocks.size), row_blocks),
+            n_cols,
+            size,
+            plan.dtype == "float32",
+            partials == "float32",
+            workers,
+            slots,
+        )
+    if plan.block_size == 1:
+        return {"worker_slots": slots}
+    cols = np.full_like(blocks, amp_columns(plan, n_cols) if amp else n_cols)
+    return {"rows": rows, "blocks": blocks, "worker_slots": slots, "cols": cols}
+
+
+def amp_columns(plan: StaticPlan, n_cols: int) -> int:
+    """Return the columns that vertices of the AMP see: whole vectors, filled up with zeros when they are transposed."""
+    return round_up(n_cols, 8 if plan.dtype == "float32" else 16)
+
+
+def executed_static_grad_w(
+    partition: StaticPartition, chip: Chip, overheads: Overheads, partials: str, amp: bool
+) -> StaticGradientCycles:
+    """Return the cycles of the gradient, by term.
+
+    Parameters
+    ----------
+    partition : StaticPartition
+        The weight on the tiles: plan and pattern of its forward product.
+    chip : Chip
+    overheads : Overheads
+        What phases cost.
+    partials : str
+        Format of the sums.
+    amp : bool
+        Vertices of the AMP.
+    """
+    if partition.order.size == 0:
+        return StaticGradientCycles(*[0] * len(fields(StaticGradientCycles)))
+    plan = partition.plan
+    rate = rate_sixteenths(chip.exchange_bytes_per_cycle)
+    float_data, size, workers = plan.dtype == "float32", plan.block_size, chip.worker_contexts
+    gather = transpose = multiply = 0
+    for layout, n_cols in interval_cases(partition):
+        rows, cols = np.diff(layout.rows_indptr), layout.n_cols
+        gathered = _received(rows, n_cols, plan, rate) + _received(cols, n_cols, plan, rate)
+        gather = max(gather, int(gathered.max()))
+        if amp:
+            pairs = np.unique(np.stack([rows, cols], axis=1), axis=0).tolist()
+            formats = (amp_columns(plan, n_cols), size, float_data, workers)
+            both = (sum(block_transpose_grad_w_cycles(count, *formats) for count in pair) for pair in pairs)
+            transpose = max(transpose, *both)
+        found = gradient_fields(plan, layout, n_cols, partials, amp, workers)
+        settings = gradient_settings(plan, partials, amp)
+        multiply = max(multiply, _slowest(gradient_codelet(plan), found, settings, chip))
+    elements, n_intervals = partition.order.size * size**2, partition.n_intervals
+    reduce_exchange = reduce = 0
+    if n_intervals > 1:
+        share = ceil_div(elements, chip.n_tiles)
+        sent = max(int(np.diff(layout.blocks_indptr).max()) for layout in partition.layouts) * size**2
+        reduce_exchange = receive_cycles(max(n_intervals * share, sent) * number_format(partials).bytes, rate)
+        outputs = np.array([share, elements - (ceil_div(elements, share) - 1) * share])
+        found = {"outputs": outputs, "depth": np.full_like(outputs, n_intervals)}
+        reduce = _slowest("reduce_add", found, {"partials": partials, "output": plan.dtype}, chip)
+    elif partials != plan.dtype:
+        most = max(int(np.diff(layout.blocks_indptr).max()) for layout in partition.layouts) * size**2
+        reduce = planner_cast_cycles(most, 2 if partials == "float32" else 4, 2 if float_data else 4, workers)
+    return StaticGradientCycles(
+        gather=gather,
+        transpose=transpose,
+        multiply=multiply,
+        reduce_exchange=reduce_exchange,
+        reduce=reduce,
+        exchange_phases=(1 + (n_intervals > 1)) * overheads.exchange_phase_cycles,
+        compute_sets=(1 + amp + (reduce > 0)) * overheads.compute_set_cycles,
+    )
+
+
+def interval_cases(partition: StaticPartition) -> Iterator[tuple[RunLayout, int]]:
+    """Yield every pair of a layout and a width that occurs; intervals with the same pair cost the same."""
+    widths = np.diff(partition.col_edges).tolist()
+    for which, width in sorted(set(zip(partition.layout_of.tolist(), widths, strict=True))):
+        yield partition.layouts[which], int(width)
+
+
+def _received(count: IntArray, n_cols: int, plan: StaticPlan, rate: int) -> IntArray:
+    n_bytes = count * (n_cols * plan.block_size * number_format(plan.dtype).bytes)
+    cycles: IntArray = -(-16 * n_bytes // rate)
+    return cycles
+
+
+def _slowest(name: str, found: dict[str, IntArray], settings: dict[str, Any], chip: Chip) -> int:
+    vertex = codelet(name)
+    cases = np.unique(np.stack([found[field] for field in vertex.fields], axis=1), axis=0)
+    return max(vertex.cycles(dict(zip(vertex.fields, case, strict=True)), settings, chip) for case in cases.tolist())
