@@ -73,9 +73,9 @@ class DynamicGradientPlan:
         return value_places(self.placement, self.stored_transposed)
 
     def sums(self) -> SparseSums:
-        """Return how the products are added up: those of a part of the batch at once, the parts in any order."""
-        n, parts = self.problem.n, self.plan.p_n
-        return SparseSums(np.arange(n), (0, n), n, parts, parts, ordered=False)
+        """Return how the products are added up: part by part of the batch, in any order, rounded after each."""
+        n = self.problem.n
+        return SparseSums(np.arange(n), (0, n), n, self.plan.p_n, 1, ordered=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values; ``p_m`` and ``p_k`` are parts of the tensor's rows and columns."""

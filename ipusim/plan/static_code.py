@@ -1,4 +1,4 @@
-"""The exchange code of a static sparse matmul, and of the gradient of its weight: instructions for every piece that a tile receives or sends.
+"""The exchange code of static sparse matmuls and weight gradients: instructions for every piece received or sent.
 
 The gather is irregular, so that no two tiles receive alike and nothing of the code repeats. A piece is a run of
 elements that lies together where it comes from and where it goes: a block row of the dense operand in a column
@@ -50,7 +50,7 @@ def exchanged_pieces(partition: StaticPartition, reduction: StaticReduction, chi
 def gradient_code_bytes(partition: StaticPartition, chip: SparseChip) -> IntArray:
     """Return the exchange code of the gradient of the weight on every tile: int64 array [n_tiles].
 
-    A piece is a block row of a dense operand in a column interval, or the part of a run's sums that belongs to one tile.
+    A piece is a block row of a dense operand in a column interval, or the part of a run's sums that belongs to a tile.
     """
     plan = partition.plan
     pieces = np.zeros(chip.n_tiles, np.int64)

@@ -38,6 +38,17 @@ def test_runs_and_passes_its_check(name):
     assert result["memory"]["max_tile_bytes"] <= result["memory"]["tile_sram_bytes"]
 
 
+@pytest.mark.slow
+def test_passes_of_training_run_with_a_dynamic_weight():
+    done = _run(str(_FOLDER / "sparse/training-passes.yaml"), "--json", "--set", "tensors.w.sparsity.mode=dynamic")
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert result["check"]["passed"]
+    passes = {op["name"]: op["plan"]["pass"] for op in result["ops"]}
+    assert passes == {"y": "forward", "dx": "transposed", "dw": "weight gradient"}
+    assert len({op["plan"]["bucket_bytes"] for op in result["ops"]}) == 1
+
+
 @pytest.mark.parametrize("name", sorted(_INFEASIBLE))
 def test_what_does_not_fit_is_a_result(name):
     done = _run(str(_FOLDER / name), "--json")
