@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.chip.model import Chip
-from ipusim.codelets.cast_1d import planner_cast_cycles
 from ipusim.codelets.registry import codelet
 from ipusim.codelets.sparse_block_transpose_grad_w import block_transpose_grad_w_cycles
 from ipusim.cost.arithmetic import ceil_div, round_up
@@ -170,7 +169,7 @@ def executed_static_grad_w(
         reduce = _slowest("reduce_add", found, {"partials": partials, "output": plan.dtype}, chip)
     elif partials != plan.dtype:
         most = max(int(np.diff(layout.blocks_indptr).max()) for layout in partition.layouts) * size**2
-        reduce = planner_cast_cycles(most, 2 if partials == "float32" else 4, 2 if float_data else 4, workers)
+        reduce = _slowest("cast_1d", {"elements": np.array([most])}, {"input": partials, "output": plan.dtype}, chip)
     return StaticGradientCycles(
         gather=gather,
         transpose=transpose,
