@@ -14,6 +14,7 @@ from ipusim.frontends.patterns import non_zeros
 from ipusim.ir.tensor import Op
 from ipusim.ops.registry import find_op
 from ipusim.pipeline.compiling import Compiled
+from ipusim.pipeline.uncertainty import uncertainty
 
 SCHEMA = "ipusim-result-1"
 
@@ -188,6 +189,7 @@ class Run:
             "tiles_used": self.tiles_used,
             "idle_fraction": None if self.trace is None else self.trace.idle_fraction(),
             "assumed_constants": self.assumed_constants,
+            "uncertainty": self.uncertainty,
             "not_modelled": list(NOT_MODELLED),
             "constants": self.constants,
             **further,
@@ -215,6 +217,11 @@ class Run:
         if plan is None:
             return 0.0
         return self.compiled.chip.peak_flops(plan.problem.inputs_format, plan.problem.partials_format)
+
+    @property
+    def uncertainty(self) -> dict[str, Any] | None:
+        """How far off the cycles may be (see :func:`ipusim.pipeline.uncertainty.uncertainty`); None without cycles."""
+        return None if self.trace is None else uncertainty(self.compiled, self.trace.op_cycles)
 
     @property
     def assumed_constants(self) -> int:

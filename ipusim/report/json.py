@@ -11,7 +11,7 @@ _ORDER = (
     *("schema", "workload", "chip", "options", "seed", "versions"),
     *("cycles", "seconds", "flops", "tflops", "peak_tflops", "fraction_of_peak", "energy_j"),
     *("cycles_by_phase", "supersteps", "tiles_used", "idle_fraction", "memory", "ops", "insights"),
-    *("check", "infeasible", "not_modelled", "assumed_constants", "constants", "profile"),
+    *("check", "infeasible", "not_modelled", "assumed_constants", "uncertainty", "constants", "profile"),
 )
 
 

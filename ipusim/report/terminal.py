@@ -24,6 +24,7 @@ Result = Mapping[str, Any]
 
 _PHASE_STYLE = {"compute": "green", "exchange": "yellow", "sync": "magenta"}
 _BAR = 32
+_MOST_REASONS = 3
 
 
 def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
@@ -139,10 +140,25 @@ def _infeasible(infeasible: Mapping[str, Any]) -> list[RenderableType]:
     return parts
 
 
+def uncertainty_sentence(found: Mapping[str, Any]) -> str:
+    """Return in a sentence how far off the cycles of a result may be."""
+    outside = "; ".join(found["outside"][:_MOST_REASONS])
+    if found["mean_error"] is None:
+        return f"Uncertainty: not known, for {outside}."
+    text = (
+        f"Uncertainty: {format_percent(found['mean_error'])} on average and {format_percent(found['worst_error'])} at "
+    )
+    text += "most, as far as such products were measured"
+    if not found["outside"]:
+        return f"{text} (ipusim validate)."
+    return f"{text}, for {format_percent(found['validated_share'])} of the cycles; of the others: {outside}."
+
+
 def _limits(result: Result) -> list[RenderableType]:
     missing = result.get("not_modelled") or ()
     assumed = result.get("assumed_constants")
-    lines = [f"Not modelled: {'; '.join(missing)}."] if missing else []
+    lines = [uncertainty_sentence(result["uncertainty"])] if result.get("uncertainty") else []
+    lines += [f"Not modelled: {'; '.join(missing)}."] if missing else []
     if assumed is not None:
         lines.append(f"The result rests on {assumed} assumed constants (ipusim chips show {result['chip']}).")
     return [Text(""), *(sentence(line, QUIET) for line in lines)] if lines else []

@@ -118,3 +118,20 @@ def test_the_optional_parts_may_be_missing(result):
     text = render_run(result)
     assert "Insight" not in text
     assert "66,304" in text
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            (0.03, 0.12, 1.0, []),
+            "Uncertainty: 3.0 % on average and 12.0 % at most, as far as such products were measured",
+        ),
+        ((0.03, 0.12, 0.9, ["relu was never measured"]), "for 90.0 % of the cycles; of the others: relu was never"),
+        ((None, None, 0.0, ["add was never measured"]), "Uncertainty: not known, for add was never measured."),
+    ],
+)
+def test_the_uncertainty_is_said(result, found, words):
+    names = ("mean_error", "worst_error", "validated_share", "outside")
+    result["uncertainty"] = dict(zip(names, found, strict=True))
+    assert words in " ".join(render_run(result).split())
