@@ -15,6 +15,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,37 @@ def partitioning() -> Figures:
     }
 
 
+def explore() -> Figures:
+    """Points per CPU second of one process, store included: spaces of dense products, and one with 1 M non-zeros."""
+    from ipusim.exploration import explore as run
+
+    def per_second(n_points: int, product: dict[str, Any], parameters: dict[str, Any]) -> tuple[float, int]:
+        space = {"name": "bench", "workloads": [product], "parameters": parameters, "budget": n_points}
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.process_time()
+            explored = run(space, store=Path(folder) / "store.sqlite", workers=1)
+            taken = time.process_time() - start
+            assert explored.status()["finished"] == n_points
+            return n_points / taken, explored.status()["simulations_in_store"]
+
+    dense = matmul(1024, 1024, 1024, "float16")
+    machines = {
+        "n_tiles": {"from": 736, "to": 2208, "step": 4},
+        "tile_sram_bytes": "897 MiB / n_tiles",
+        "exchange_bytes_per_cycle": [4, 8],
+    }
+    shared = {"clock_hz": {"from": "1 GHz", "to": "2 GHz", "points": 8}, "sync_cycles": list(range(100, 150, 10))}
+    sparse = matmul(4096, 4096, 1024, "float16", sparsity={"density": "1/16", "mode": "static"})
+    per_second(8, dense, machines)
+    per_second(2, sparse, machines)
+    figures: Figures = {"dense, each point another program": per_second(300, dense, machines)[0]}
+    for n_points in (100, 1000, 10_000):
+        figures[f"dense, {n_points:,} points of a grid"] = per_second(n_points, dense, {**machines, **shared})[0]
+    figures["static sparse, 1 M non-zeros, each another"] = per_second(40, sparse, machines)[0]
+    figures["peak memory (MiB)"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return figures
+
+
 def startup() -> Figures:
     """CPU seconds of whole processes: the help, and a warm run of a 4096-cube matmul without execution."""
     workload = str(ROOT / "workloads" / "dense" / "matmul-4096-float16.yaml")
@@ -179,7 +211,7 @@ def _cpu_seconds(words: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-BENCHES = (planning, timing, execution, sparse_execution, partitioning, startup, growth)
+BENCHES = (planning, timing, execution, sparse_execution, partitioning, explore, startup, growth)
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ class Cluster:
         share = max(1, min(_MOST_AT_ONCE, len(tasks) // (_ROUNDS * threads)))
         batches = [list(tasks[start : start + share]) for start in range(0, len(tasks), share)]
         futures = {self._submit(batch): batch for batch in batches}
-        waiting = as_completed(futures)
+        waiting = as_completed(futures, loop=self._client.loop)
         for future in waiting:
             batch = futures.pop(future)
             try:
