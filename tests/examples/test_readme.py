@@ -67,3 +67,10 @@ def test_the_python_shown_runs():
     done = subprocess.run([sys.executable, "-c", _block("python")], capture_output=True, text=True, cwd=_ROOT)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 2
+
+
+def test_the_space_shown_is_valid():
+    from ipusim.exploration.load import load_space
+
+    space = load_space(yaml.safe_load(_block("yaml", starting="name: tiles")))
+    assert space.grid_size == 40
