@@ -11,6 +11,8 @@ from ipusim.chip.load import load_chip
 from ipusim.chip.model import Chip
 from ipusim.pipeline.compiling import Compiled
 from ipusim.plan.graph import Plan
+from ipusim.plan.problem import MatMulProblem
+from ipusim.plan.sparse_problem import SparseProblem
 
 MEASURED_CHIP = "bow"
 """The chip of all packaged measurements of whole products."""
@@ -103,18 +105,18 @@ def uncertainty(compiled: Compiled, op_cycles: Callable[[str], int]) -> dict[str
 
 def _judge(compiled: Compiled, op_kind: str, plan: Plan | None) -> tuple[str, list[str]]:
     """Return the kind of product that an op is, and why it lies outside of what was measured."""
-    if op_kind != "matmul" or plan is None:
+    problem = plan.problem if plan is not None else None
+    if plan is None or not isinstance(problem, MatMulProblem | SparseProblem):
         return "", [f"{op_kind} was never measured in a program"]
     document = plan.to_dict()
     kind = str(document.get("mode", "dense"))
     reasons = [] if _is_measured(compiled.chip) else [f"{kind} matmul was measured on {MEASURED_CHIP} alone"]
-    problem = plan.problem
     partials = str(document.get("partials", problem.partials_format))
     if (problem.inputs_format, partials) not in REGIONS[kind].formats:
         reasons.append(f"{kind} matmul of {problem.inputs_format} with {partials} partials was never measured")
     if getattr(problem, "groups", 1) > 1:
         reasons.append(f"{kind} matmul was never measured in batches")
-    facts = {
+    facts: dict[str, tuple[float, ...]] = {
         "density": (float(document.get("density", 1.0)),),
         "block size": (float(document.get("block_size", 1)),),
     }

@@ -27,6 +27,6 @@ SOURCE = Source(
     unit="",
     points=lambda: tuple(_point(row) for row in bow_rows("ipu_static_grid")),
     band=Band(mean_error=0.12, right_side=0.97),
-    note="The reserve of 104 KiB a tile for code was set after seeing which cells did not fit.",
+    note="The reserve of 109 KiB a tile for code was set after seeing which cells did not fit.",
     weak="b = 1 at 4 and 16 columns (fast by up to 1.5); b = 16 at many columns (fast by 1.1 to 1.25); m = 512",
 )
