@@ -22,6 +22,7 @@ from ipusim.engine.bounds import (
     compare_sum,
 )
 from ipusim.engine.check_conv import compare_convolution
+from ipusim.engine.pooling import compare_pool
 from ipusim.engine.values import Values, unpacked
 from ipusim.formats import number_format
 from ipusim.frontends.patterns import tensor_blocks
@@ -31,6 +32,7 @@ from ipusim.ir.tensor import Op, Tensor
 from ipusim.lower.convolution import ConvWork
 from ipusim.ops.reduction import reduced_axes
 from ipusim.ops.registry import find_op
+from ipusim.plan.pool import PoolPlan
 from ipusim.plan.sparse_problem import SparseSums
 from ipusim.sparse.blocks import blocks_to_dense
 
@@ -107,6 +109,7 @@ class OpChecker:
         self._products: dict[str, list[VertexSet]] = {}
         self._sums: dict[str, SparseSums] = {}
         self._convolutions: dict[str, ConvWork] = {}
+        self._pools: dict[str, PoolPlan] = {}
         self._packed: dict[tuple[str, str], Variable] = {}
         self._storages = {variable.storage for variable in program.variables.values()}
         for superstep, _ in program.supersteps():
@@ -125,6 +128,8 @@ class OpChecker:
                 self._packed[op, variable.tensor] = variable
         if isinstance(vertices.payload, ConvWork):
             self._convolutions[op] = vertices.payload
+        if isinstance(vertices.payload, PoolPlan):
+            self._pools[op] = vertices.payload
         if op not in self._sums and hasattr(vertices.payload, "sums"):
             self._sums[op] = vertices.payload.sums()
 
@@ -146,6 +151,8 @@ class OpChecker:
             comparisons = compare_convolution(
                 self._convolutions[name], x, w, result, self._spread, _MOST_GROUPS, PRODUCTS
             )
+        elif name in self._pools:
+            comparisons = [compare_pool(self._pools[name], arrays[0], result, self._spread, ELEMENTS)]
         else:
             comparisons = [self._compare_elementwise(op, arrays, result, output)]
         self.checks.append(_summary(name, output.n_elements, comparisons))

@@ -186,6 +186,7 @@ EXECUTORS: dict[str, Executor] = {
 """Executor by codelet."""
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
+    "pool": ("pooling", "pool"),
     "dynamic_element_wise": ("execute_dynamic", "multiply"),
     "dynamic_element_wise_transpose": ("execute_dynamic", "multiply"),
     "dynamic_block": ("execute_dynamic", "multiply"),

@@ -16,6 +16,7 @@ from ipusim.ir.regions import IntArray
 from ipusim.lower.grid import Pairs
 from ipusim.plan.conv import ConvPlan
 from ipusim.plan.conv_problem import ConvProblem
+from ipusim.plan.pool import PoolPlan
 
 Shape = tuple[int, int, int]
 
@@ -113,7 +114,7 @@ class ConvGrid:
         return np.stack([begin, end], axis=1)
 
 
-def build_conv_grid(plan: ConvPlan) -> ConvGrid:
+def build_conv_grid(plan: ConvPlan | PoolPlan) -> ConvGrid:
     """Return the grid of `plan`."""
     problem, variant, split = plan.problem, plan.variant, plan.split
     shape = tuple(split)

@@ -14,12 +14,14 @@ from ipusim.lower.convolution import lower_convolution
 from ipusim.lower.elementwise import lower_cast, lower_map, lower_view
 from ipusim.lower.fusion import fused_ops
 from ipusim.lower.matmul import lower_matmul
+from ipusim.lower.pooling import lower_pool
 from ipusim.lower.verify import verify_program
 from ipusim.ops.registry import find_op
 from ipusim.plan.conv import ConvPlan
 from ipusim.plan.dense import DensePlan
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Plans, SparsePlan, Unplannable
+from ipusim.plan.pool import PoolPlan
 
 
 def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
@@ -53,6 +55,8 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
             lower_matmul(builder, op, plan)
         elif isinstance(plan, ConvPlan):
             lower_convolution(builder, op, plan)
+        elif isinstance(plan, PoolPlan):
+            lower_pool(builder, op, plan)
         elif plan is not None and not isinstance(plan, Unplannable):
             _lower_sparse(builder, op, plan)
     program = builder.program()

@@ -15,6 +15,7 @@ from ipusim.plan.conv import ConvPlan, plan_convolution
 from ipusim.plan.conv_problem import CONVOLUTIONS, ConvProblem, conv_problem
 from ipusim.plan.dense import DensePlan, plan_matmul, product_of, resident_bytes
 from ipusim.plan.gradient_problem import GradientProblem, gradient_problem
+from ipusim.plan.pool import POOLS, PoolPlan, plan_pool
 from ipusim.plan.problem import MatMulProblem, PlanOptions
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
 
@@ -42,7 +43,7 @@ class SparsePlan(Protocol):
         """Return the plan as JSON-ready values."""
 
 
-Plan = DensePlan | ConvPlan | SparsePlan
+Plan = DensePlan | ConvPlan | PoolPlan | SparsePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ Plans = Mapping[str, Plan | Unplannable]
 
 
 def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan | Unplannable]:
-    """Return the plan of every matrix product and convolution of `graph`, or why there is none.
+    """Return the plan of every matrix product, convolution and pooling of `graph`, or why there is none.
 
     Equal dense ones are planned once.
     """
@@ -89,6 +90,8 @@ def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan
             convolution = conv_problem(graph, op)
             found = plan_convolution(convolution, chip, options)
             plans[op.name] = found or Unplannable(op.name, _reason(convolution, chip), convolution)
+        if op.kind in POOLS:
+            plans[op.name] = plan_pool(graph, op, chip)
         if op.kind == "matmul_at_nonzeros":
             plans[op.name] = _plan_gradient(graph, op, chip, options, placements, plans)
         if op.kind != "matmul":

@@ -22,6 +22,14 @@ CASES = {
     "batch_norm": [(CHANNELS, {})],
     "batch_norm_training": [(CHANNELS[:3], {})],
     "reshape": [(((3, 5, 8),), {"shape": [-1, 10]})],
+    "conv1d": [(((2, 4, 9), (6, 4, 3)), {"padding": [1, 0]}), (((2, 4, 9), (6, 2, 3)), {"groups": 2, "stride": 2})],
+    "conv2d": [
+        (((2, 3, 7, 6), (5, 3, 3, 2)), {"padding": [1, 0, 2, 1], "stride": [2, 1]}),
+        (((1, 6, 5, 5), (6, 1, 3, 3)), {"padding": 1, "groups": 6}),
+        (((2, 8, 4, 4), (4, 8, 1, 1)), {}),
+    ],
+    **{f"{kind}_pool1d": [(((2, 3, 9),), {"kernel": 3, "stride": 2, "padding": 1})] for kind in ("avg", "max")},
+    **{f"{kind}_pool2d": [(((2, 3, 9, 8),), {"kernel": [3, 2], "stride": 2, "padding": 1})] for kind in ("avg", "max")},
 }
 COMPOSITE_ROUNDINGS = 16
 """More than a composite of the list rounds on the way of one element."""

@@ -1,0 +1,7 @@
+"""Largest element of windows over 1 spatial dimension: see :mod:`ipusim.ops.pooling`."""
+
+from __future__ import annotations
+
+from ipusim.ops.pooling import pooling
+
+OP = pooling("max_pool1d", 1, largest=True)
