@@ -48,6 +48,11 @@ def _check_bounds(chip: Chip) -> Iterator[Conflict]:
         value, most = getattr(chip, name), getattr(chip, bound)
         if value > most:
             yield Conflict(((name,), (bound,)), f"{name} ({value}) must be at most {bound} ({most})")
+    memory, transport = chip.amp_memory_energy_fraction or 0, chip.amp_transport_energy_fraction or 0
+    if memory + transport > 1:
+        names = ("amp_memory_energy_fraction", "amp_transport_energy_fraction")
+        message = f"{names[0]} ({memory:g}) and {names[1]} ({transport:g}) add up to more than 1"
+        yield Conflict(((names[0],), (names[1],)), message)
     if chip.exchange_bus_sharing and chip.tiles_per_exchange_bus == 1:
         paths: tuple[Path, ...] = (("exchange_bus_sharing",), ("tiles_per_exchange_bus",))
         yield Conflict(paths, "exchange_bus_sharing needs tiles_per_exchange_bus of at least 2, found 1")

@@ -44,6 +44,10 @@ def _optional(description: str, unit: str) -> Any:
     return _constant(description, unit, default=None, ge=0)
 
 
+def _fraction(description: str) -> Any:
+    return _constant(description, default=None, ge=0, le=1)
+
+
 class Chip(BaseModel):
     """A chip of `n_tiles` equal tiles on one exchange.
 
@@ -132,11 +136,14 @@ class Chip(BaseModel):
         "J/FLOP",
         default_factory=dict,
     )
+    amp_memory_energy_fraction: Number | None = _fraction("of the energy of an AMP operation that goes to tile memory")
+    amp_transport_energy_fraction: Number | None = _fraction("of it that goes to the operands' way inside the tile")
     sram_energy_per_byte_j: Number | None = _optional("tile memory access outside the AMP", "J/B")
     exchange_energy_per_byte_j: Number | None = _optional("payload through the exchange", "J/B")
+    instruction_energy_j: Number | None = _optional("fetch and issue of an instruction outside the AMP's loop", "J")
     link_energy_per_byte_j: Number | None = _optional("payload through a link", "J/B")
     dram_energy_per_byte_j: Number | None = _optional("payload to or from memory outside the chip", "J/B")
-    static_power_w: Number | None = _optional("power of the chip at rest", "W")
+    static_power_w_per_mm2: Number | None = _optional("leakage and clock of the die", "W/mm2")
     chip_power_w: Number | None = _optional("power of the chip under load, as published", "W")
     die_area_mm2: Number | None = _optional("area of the die", "mm2")
     process_nm: Number | None = _constant("name of the process node", "nm", default=None, gt=0, le=1000)

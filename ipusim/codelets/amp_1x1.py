@@ -11,6 +11,7 @@ from typing import Any
 
 from ipusim.chip.amp import storage_format
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import amp_work
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -251,4 +252,5 @@ CODELET = Codelet(
     source="poplibs ConvPartial1x1Out estimate with the worker line fitted to published Bow rates",
     estimate=_estimate,
     launch_included=True,
+    work=amp_work,
 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import amp_work
 from ipusim.cost.arithmetic import ceil_div, loop_cycles
 from ipusim.cost.worker_split import field_pieces
 
@@ -279,4 +280,5 @@ CODELET = Codelet(
     fields=("lines", "width", "conv_groups", "in_groups", "out_groups", "kernel_first", "kernel_rest"),
     cycles=_cycles,
     source="poplibs ConvPartialnx1 estimate",
+    work=amp_work,
 )

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, block_product_work, operand_columns
+from ipusim.cost.energy import Work
 from ipusim.cost.sparse_units import (
     NO_UNITS,
     SparseUnits,
@@ -18,6 +21,7 @@ from ipusim.cost.sparse_units import (
     sparse_units,
     use_lists,
 )
+from ipusim.ir.program import VertexSet
 
 CALL_CYCLES = 42
 """Supervisor cycles of a call of the executed vertex."""
@@ -263,9 +267,16 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     return cycles + whole + (fields["own_sub_groups"] - 1) * empty if fields["own_sub_groups"] else cycles
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    blocks, size = vertices.fields["blocks"], int(str(vertices.settings["block_size"]))
+    macs = int((blocks * operand_columns(vertices, 1)).sum()) * size * size
+    return block_product_work(vertices, chip, macs, int(blocks.sum()))
+
+
 CODELET = Codelet(
     name="dynamic_block",
     fields=("own_sub_groups", "other_sub_groups", "rows", "blocks", "worker_cols"),
     cycles=_cycles,
     source="poplibs popsparse SparseDenseMatMulBlock estimate",
+    work=_work,
 )

@@ -12,6 +12,7 @@ from typing import Any
 from ipusim.codelets.dynamic_block import conv_units_of
 from ipusim.codelets.dynamic_element_wise_grad_w import CALL_CYCLES, OWN_CYCLES, grad_w_supervisor_cycles
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import gradient_product_work
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -174,4 +175,5 @@ CODELET = Codelet(
     fields=("own_sub_groups", "rows", "blocks", "worker_slots", "cols"),
     cycles=_cycles,
     source="poplibs popsparse SparseDenseMatMulBlockGradW and its AMP variant, estimates",
+    work=gradient_product_work,
 )

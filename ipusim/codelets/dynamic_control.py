@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import moving_work
 
 OPERATION_CYCLES = 0
 """Of a scalar operation on one worker, beside the dispatch of its compute set, which covers it (assumed)."""
@@ -20,4 +21,5 @@ CODELET = Codelet(
     fields=("operations",),
     cycles=_cycles,
     source="assumed; reference/MODEL_DYNAMIC.md section 3 counts compute sets and exchanges only",
+    work=moving_work,
 )

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import scattered_product_work
 from ipusim.cost.sparse_units import gathered_slots
 
 CALL_CYCLES = 30
@@ -226,4 +227,5 @@ CODELET = Codelet(
     fields=("own_sub_groups", "other_sub_groups", "worker_slots"),
     cycles=_cycles,
     source="poplibs popsparse SparseDenseMatMulElementWise, estimate and instruction counts",
+    work=scattered_product_work,
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import gradient_product_work
 
 CALL_CYCLES = 75
 """Supervisor cycles of a call."""
@@ -54,4 +55,5 @@ CODELET = Codelet(
     fields=("own_sub_groups", "worker_slots"),
     cycles=_cycles,
     source="poplibs popsparse SparseDenseMatMulGradWElementWise estimate",
+    work=gradient_product_work,
 )

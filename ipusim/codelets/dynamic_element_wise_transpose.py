@@ -10,6 +10,7 @@ from typing import Any
 
 from ipusim.codelets.dynamic_element_wise import executed_cycles, sub_group_cycles
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import scattered_product_work
 
 OWN_CYCLES = 112
 """Supervisor cycles of a sub-group of the tile's own region."""
@@ -77,4 +78,5 @@ CODELET = Codelet(
     fields=("own_sub_groups", "other_sub_groups", "worker_slots"),
     cycles=_cycles,
     source="poplibs popsparse SparseDenseMatMulElementWiseTranspose estimate",
+    work=scattered_product_work,
 )

@@ -10,4 +10,5 @@ CODELET = Codelet(
     fields=REARRANGE.fields,
     cycles=REARRANGE.cycles,
     source="as a change of layout",
+    work=REARRANGE.work,
 )

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.amp import element_bytes
+from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, vector_work
+from ipusim.cost.energy import Work
 from ipusim.cost.grouped_reduction import strided_slots
+from ipusim.ir.program import VertexSet
 
 
 def grouped_reduce_cycles(n_outputs: int, n_partials: int, float_partials: bool, workers: int) -> int:
@@ -36,10 +41,18 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     )
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    partials = str(vertices.settings["partials"])
+    outputs = int(vertices.fields["outputs"].sum())
+    added = int((vertices.fields["outputs"] * vertices.fields["partials"]).sum())
+    return vector_work(partials, added - outputs, added * element_bytes(partials), outputs * element_bytes(partials))
+
+
 CODELET = Codelet(
     name="grouped_reduce",
     fields=("outputs", "partials"),
     cycles=_cycles,
     source="poplibs lib/popops/reduction/CycleEstimationFunctions.cpp; reference/MODEL_STATIC_MECHANISMS.md items 1-4",
     one_worker=True,
+    work=_work,
 )

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ipusim.chip.amp import element_bytes
+from ipusim.chip.model import Chip
 from ipusim.codelets.amp_nx1 import zero_cycles
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, field_rows, vector_work
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.energy import Work
 from ipusim.cost.worker_split import field_pieces
+from ipusim.ir.program import VertexSet
 
 
 def dot_cycles(size: int, vector_width: int, float_inputs: bool, float_partials: bool) -> int:
@@ -162,9 +167,20 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     )
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    settings: Any = vertices.settings
+    fields = vertices.fields
+    sums = field_rows(vertices) * fields["conv_groups"] * fields["out_groups"] * int(settings["out_channels"])
+    passes = int((sums * fields["in_groups"] * fields["kernel_first"] * fields["kernel_rest"]).sum())
+    macs = passes * int(settings["in_channels"])
+    inputs, written = str(settings["inputs"]), passes * element_bytes(str(settings["partials"]))
+    return vector_work(inputs, 2 * macs, 2 * macs * element_bytes(inputs) + written, written)
+
+
 CODELET = Codelet(
     name="hmac",
     fields=("lines", "width", "conv_groups", "in_groups", "out_groups", "kernel_first", "kernel_rest"),
     cycles=_cycles,
     source="poplibs ConvPartialHorizontalMac estimate",
+    work=_work,
 )

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, vector_work
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.energy import Work
+from ipusim.ir.program import VertexSet
 
 
 def worker_cycles(width: int, channels: int, channel_groups: int, float_type: bool) -> int:
@@ -48,9 +52,16 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     )
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    settings: Any = vertices.settings
+    products = int((vertices.fields["width"] * vertices.fields["channel_groups"]).sum()) * int(settings["channels"])
+    return vector_work(str(settings["dtype"]), products, traffic.read_bytes, traffic.written_bytes)
+
+
 CODELET = Codelet(
     name="outer_product",
     fields=("width", "channel_groups"),
     cycles=_cycles,
     source="poplibs OuterProduct estimate",
+    work=_work,
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import copying_work
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -49,4 +50,5 @@ CODELET = Codelet(
     fields=("n_bytes", "extent", "element_bytes"),
     cycles=_cycles,
     source="poplibs convolution planner, transform estimate",
+    work=copying_work,
 )

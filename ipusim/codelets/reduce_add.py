@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.model import Chip
 from ipusim.codelets.cast_1d import planner_cast_cycles
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, vector_work
 from ipusim.cost.arithmetic import bit_count, ceil_div
+from ipusim.cost.energy import Work
 from ipusim.cost.reduction import reduction_stages, single_input_allowed
+from ipusim.ir.program import VertexSet
 
 
 def single_input_cycles(
@@ -164,9 +168,15 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     )
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    additions = int((vertices.fields["outputs"] * (vertices.fields["depth"] - 1)).sum())
+    return vector_work(str(vertices.settings["partials"]), additions, traffic.read_bytes, traffic.written_bytes)
+
+
 CODELET = Codelet(
     name="reduce_add",
     fields=("outputs", "depth"),
     cycles=_cycles,
     source="poplibs poplin ReduceAdd estimate",
+    work=_work,
 )

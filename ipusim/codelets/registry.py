@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ipusim.codelets.work import WorkFormula, elementwise_work
+
 CycleFormula = Callable[[Mapping[str, int], Mapping[str, Any], Any], int]
 
 
@@ -40,6 +42,9 @@ class Codelet:
     launch_included : bool
         The formula covers the way into the vertex and back, so that a compute set of such vertices has no overhead of
         its own. Measurements show this of the AMP vertex, and 50 to 80 missing cycles of the others.
+    work : callable
+        ``work(vertices, chip, traffic) -> Work``: what all vertices of a set perform together, for their energy. By
+        default an operation for each element written, and the bytes of the operands.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Codelet:
     estimate: CycleFormula | None = None
     one_worker: bool = False
     launch_included: bool = False
+    work: WorkFormula = elementwise_work
 
 
 @cache

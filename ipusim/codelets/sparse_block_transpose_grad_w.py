@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import moving_work
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -35,4 +36,5 @@ CODELET = Codelet(
     fields=("blocks", "cols"),
     cycles=_cycles,
     source="poplibs popsparse BlockTransposeGradW estimate",
+    work=moving_work,
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import moving_work
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -38,4 +39,5 @@ CODELET = Codelet(
     fields=("blocks",),
     cycles=_cycles,
     source="poplibs popsparse, estimate of the transpose of buckets",
+    work=moving_work,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ipusim.codelets.registry import Codelet
 from ipusim.codelets.vectors import vector_elements
+from ipusim.codelets.work import moving_work
 from ipusim.cost.arithmetic import ceil_div
 
 
@@ -36,4 +37,5 @@ CODELET = Codelet(
     fields=("partials",),
     cycles=_cycles,
     source="instruction counts of the zeroing loop in the poplibs popsparse assembly",
+    work=moving_work,
 )

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, block_product_work
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.energy import Work
 from ipusim.cost.sparse_units import listed_block_cycles, listed_row_cycles, sparse_units, use_lists
+from ipusim.ir.program import VertexSet
 
 SOURCE = "poplibs lib/popsparse/StaticMatMulPartitioner.cpp, matmulComputeCycles; reference/sparse.md section 1.6"
 
@@ -118,9 +122,16 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     return cycles + static_zeroing_cycles(fields["rows"] * block_size * fields["cols"], chip.worker_contexts)
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    fields, size = vertices.fields, int(str(vertices.settings["block_size"]))
+    macs = int((fields["blocks"] * fields["cols"]).sum()) * size * size
+    return block_product_work(vertices, chip, macs, int(fields["blocks"].sum()))
+
+
 CODELET = Codelet(
     name="static_block",
     fields=("rows", "blocks", "cols", "worker_cols"),
     cycles=_cycles,
     source=SOURCE,
+    work=_work,
 )

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, columns_of, single_product_work
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.energy import Work
 from ipusim.cost.sparse_units import gathered_slots, skipping_cycles, sparse_units
+from ipusim.ir.program import VertexSet
 
 SOURCE = "poplibs lib/popsparse/StaticMatMulPartitioner.cpp, matmulComputeCycles; reference/sparse.md section 1.6"
 
@@ -90,9 +94,19 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     return min(cycles, passes)
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    values, _, sums = vertices.operands
+    width = chip.vector_width(str(vertices.settings["inputs"]))
+    columns = -(-columns_of(sums.regions.box) // width) * width
+    non_zeros = values.regions.n_elements
+    macs, stored = int((non_zeros * columns).sum()), int(sums.regions.n_elements.sum())
+    return single_product_work(vertices, macs, int(non_zeros.sum()), stored)
+
+
 CODELET = Codelet(
     name="static_element_wise",
     fields=("worker_rows", "worker_non_zeros", "worker_cols", "rows", "non_zeros", "cols"),
     cycles=_cycles,
     source=SOURCE,
+    work=_work,
 )

@@ -36,6 +36,13 @@ class Cell:
         return self.baseline.cycles / self.outcome.cycles
 
     @property
+    def energy_ratio(self) -> float | None:
+        """Energy of the dense baseline over that of this cell; None where one of them is not known."""
+        if not self.outcome.energy_j or not self.baseline.energy_j:
+            return None
+        return self.baseline.energy_j / self.outcome.energy_j
+
+    @property
     def effective_tflops(self) -> float | None:
         """Operations of the dense baseline over the time of this cell, in TFLOP/s."""
         return _rate(self.baseline.flops, self.outcome.seconds)
@@ -66,6 +73,8 @@ class Cell:
             "effective_tflops": self.effective_tflops,
             "useful_tflops": self.useful_tflops,
             "energy_j": outcome.energy_j,
+            "energy_ratio": self.energy_ratio,
+            "power_w": _power(outcome),
             "max_tile_bytes": outcome.max_tile_bytes,
             "tile_sram_bytes": outcome.tile_sram_bytes,
             "fits": outcome.status == OK,
@@ -77,3 +86,7 @@ class Cell:
 
 def _rate(flops: int | None, seconds: float | None) -> float | None:
     return flops / seconds / 1e12 if flops is not None and seconds else None
+
+
+def _power(outcome: Outcome) -> float | None:
+    return outcome.energy_j / outcome.seconds if outcome.energy_j is not None and outcome.seconds else None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
 from ipusim.chip.fields import constant_fields
+from ipusim.cost.area import chip_area_mm2
+from ipusim.cost.energy import Energy
+from ipusim.engine.energy import EnergyTrace, measure_energy
 from ipusim.engine.trace import Trace
 from ipusim.frontends.patterns import non_zeros
 from ipusim.ir.tensor import Op
@@ -109,10 +112,45 @@ class Run:
         """Useful rate over the peak."""
         return None if self.tflops is None or not self.peak_tflops else self.tflops / self.peak_tflops
 
+    @cached_property
+    def energy_trace(self) -> EnergyTrace | None:
+        """Energy of every superstep; None if no program exists."""
+        if self.trace is None or self.compiled.program is None:
+            return None
+        return measure_energy(self.compiled.program, self.trace, self.compiled.chip)
+
     @property
     def energy_j(self) -> float | None:
-        """Energy in joules; None until there is an energy model."""
-        return None
+        """Energy of the whole program in joules; None if it does not fit, or the chip lacks a constant for it."""
+        trace = self.energy_trace
+        return None if trace is None or trace.missing else trace.total.total
+
+    @property
+    def energy_by_component(self) -> dict[str, float] | None:
+        """Energy in joules by component; it adds up to `energy_j`."""
+        trace = self.energy_trace
+        return None if trace is None or trace.missing else trace.total.to_dict()
+
+    @property
+    def energy_note(self) -> str | None:
+        """Why there is no energy, where the chip is to blame."""
+        missing = () if self.energy_trace is None else self.energy_trace.missing
+        return f"the chip has no {', '.join(missing)}" if missing else None
+
+    @property
+    def power_w(self) -> float | None:
+        """Power on average, in watts."""
+        return None if self.energy_j is None or not self.seconds else self.energy_j / self.seconds
+
+    @property
+    def tflops_per_w(self) -> float | None:
+        """Useful operations over energy, in TFLOP/s per watt."""
+        return None if not self.energy_j else self.flops / self.energy_j / 1e12
+
+    @property
+    def area_mm2(self) -> float | None:
+        """Area of the chip's die in mm2, from its geometry; None where the chip lacks a constant for it."""
+        return chip_area_mm2(self.compiled.chip)
 
     @property
     def cycles_by_phase(self) -> dict[str, int | None]:
@@ -152,7 +190,9 @@ class Run:
     @property
     def ops(self) -> list[dict[str, Any]]:
         """Figures of each operator, in program order."""
-        return [self._op_entry(op) for op in self.compiled.graph.ops]
+        measured = self.energy_trace
+        energies = None if measured is None or measured.missing else measured.by_op()
+        return [self._op_entry(op, energies) for op in self.compiled.graph.ops]
 
     @property
     def tiles_used(self) -> int:
@@ -188,6 +228,11 @@ class Run:
             "insights": list(self.insights),
             "tiles_used": self.tiles_used,
             "idle_fraction": None if self.trace is None else self.trace.idle_fraction(),
+            "energy": self.energy_by_component,
+            "energy_note": self.energy_note,
+            "power_w": self.power_w,
+            "tflops_per_w": self.tflops_per_w,
+            "area_mm2": self.area_mm2,
             "assumed_constants": self.assumed_constants,
             "uncertainty": self.uncertainty,
             "not_modelled": list(NOT_MODELLED),
@@ -261,7 +306,7 @@ class Run:
         stored = tuple(non_zeros(tensor, graph.seed) for tensor in inputs)
         return find_op(op.kind).flops(inputs, outputs, op.attrs, stored)
 
-    def _op_entry(self, op: Op) -> dict[str, Any]:
+    def _op_entry(self, op: Op, energies: Mapping[str, Energy] | None) -> dict[str, Any]:
         plan = self.compiled.plans.get(op.name)
         entry: dict[str, Any] = {
             "name": op.name,
@@ -270,6 +315,7 @@ class Run:
             "flops": self._op_flops(op),
             "plan": {} if plan is None else plan.to_dict(),
             "bytes_exchanged": None,
+            "energy_j": None if energies is None else energies.get(op.name, Energy()).total,
         }
         if self.trace is not None:
             entry |= {

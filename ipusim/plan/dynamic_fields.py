@@ -50,7 +50,8 @@ def vertex_codelet(plan: DynamicPlan, transposed: bool) -> str:
 def piece_measures(placement: Placement, transposed: bool) -> Fields:
     """Return what the pieces of a placement add to the fields of the vertex that multiplies them: [pieces] each."""
     if placement.plan.problem.block_size == 1:
-        return {"worker_slots": element_wise_slots(placement, transposed)}
+        non_zeros = placement.piece_stop - placement.piece_start
+        return {"worker_slots": element_wise_slots(placement, transposed), "non_zeros": non_zeros}
     return {"rows": placement.piece_rows, "blocks": placement.piece_stop - placement.piece_start}
 
 
@@ -63,15 +64,20 @@ def gradient_measures(placement: Placement) -> Fields:
     """Return what the pieces of a placement add to the fields of the vertex of the weight gradient: [pieces] each."""
     none = np.zeros(placement.piece_start.size, np.int64)
     measures = {"worker_slots": none if placement.plan.amp_grad_w else slowest_slots(placement)}
+    held = placement.piece_stop - placement.piece_start
     if placement.plan.problem.block_size > 1:
-        measures |= {"rows": placement.piece_rows, "blocks": placement.piece_stop - placement.piece_start}
-    return measures
+        return measures | {"rows": placement.piece_rows, "blocks": held}
+    return measures | {"non_zeros": held}
 
 
 def gradient_fields(plan: DynamicPlan, fields: Fields) -> Fields:
-    """Return the fields of the vertex of the weight gradient from those of any vertex over the same pieces."""
+    """Return the fields of the vertex of the weight gradient from those of any vertex over the same pieces.
+
+    Beside those of the codelet, the non-zeros and columns of element-wise vertices, which only their energy needs.
+    """
     known = {**fields, "cols": np.full_like(fields["own_sub_groups"], plan.z)}
-    return {name: known[name] for name in codelet(gradient_codelet(plan)).fields}
+    counts = ("non_zeros", "cols") if plan.problem.block_size == 1 else ()
+    return {name: known[name] for name in (*codelet(gradient_codelet(plan)).fields, *counts)}
 
 
 def bucket_fields(placement: Placement, measures: Fields) -> Fields:

@@ -8,6 +8,7 @@ from ipusim.chip.fields import constant_fields, field_description, field_units
 from ipusim.chip.model import Chip
 from ipusim.chip.provenance import Provenance, find_provenance
 from ipusim.cost.area import area_breakdown
+from ipusim.cost.energy import matmul_power_w
 
 
 def chip_document(chip: Chip) -> dict[str, Any]:
@@ -16,9 +17,10 @@ def chip_document(chip: Chip) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``name``, ``description``; ``derived``: see :func:`derived_peaks` and :func:`derived_area`; ``constants``: field
-        to ``value`` (None where nothing is known), ``unit``, ``meaning``, ``confidence``, ``source``, ``note``, and
-        ``parts``: what of a table has an origin of its own, by its dotted path inside the field.
+        ``name``, ``description``; ``derived``: see :func:`derived_peaks`, :func:`derived_area` and
+        :func:`derived_power`; ``constants``: field to ``value`` (None where nothing is known), ``unit``, ``meaning``,
+        ``confidence``, ``source``, ``note``, and ``parts``: what of a table has an origin of its own, by its dotted
+        path inside the field.
     """
     plain = chip.model_dump(mode="json")
     units = field_units()
@@ -35,7 +37,7 @@ def chip_document(chip: Chip) -> dict[str, Any]:
     return {
         "name": chip.name,
         "description": chip.description,
-        "derived": derived_peaks(chip) | derived_area(chip),
+        "derived": derived_peaks(chip) | derived_area(chip) | derived_power(chip),
         "constants": constants,
     }
 
@@ -73,3 +75,21 @@ def derived_area(chip: Chip) -> dict[str, Any]:
     if area is None:
         return {"area_mm2": None, "area_by_part_mm2": None}
     return {"area_mm2": area.total, "area_by_part_mm2": area.to_dict()}
+
+
+def derived_power(chip: Chip) -> dict[str, Any]:
+    """Return the power of the AMP at its peak and at half of it, in the formats in which that is most.
+
+    Returns
+    -------
+    dict
+        ``peak_power_w``, ``half_peak_power_w`` and ``peak_power_formats`` (``inputs/partials``); None where the chip
+        lacks a constant for it.
+    """
+    pairs = dict.fromkeys((mode.inputs, mode.partials) for mode in chip.amp_modes)
+    found = [(matmul_power_w(chip, *pair), pair) for pair in pairs]
+    power, pair = max(((power or 0.0, pair) for power, pair in found), key=lambda item: item[0])
+    if any(power is None for power, _ in found):
+        return {"peak_power_w": None, "half_peak_power_w": None, "peak_power_formats": None}
+    half = matmul_power_w(chip, *pair, fraction_of_peak=0.5)
+    return {"peak_power_w": power, "half_peak_power_w": half, "peak_power_formats": "/".join(pair)}

@@ -65,6 +65,10 @@ def _derived(derived: Mapping[str, Any]) -> list[RenderableType]:
     table.add_row("all links, one direction", format_scaled(derived["links_bytes_per_s"], "B/s"))
     if derived["area_mm2"] is not None:
         table.add_row("area of the die", f"{derived['area_mm2']:,.4g} mm2")
+    if derived["peak_power_w"] is not None:
+        formats = derived["peak_power_formats"].replace("/", " with partials in ")
+        table.add_row(f"power at the peak, {formats}", f"{derived['peak_power_w']:,.4g} W")
+        table.add_row("power at half of that peak", f"{derived['half_peak_power_w']:,.4g} W")
     lines: list[RenderableType] = [heading("Derived"), indented(table)]
     return lines + [indented(Text(line, QUIET)) for line in _area(derived)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -21,7 +21,7 @@ from ipusim.report.compare_words import (
     values_of,
     varying,
 )
-from ipusim.report.numbers import UNKNOWN, format_bytes, format_count, format_scaled, format_seconds
+from ipusim.report.numbers import UNKNOWN, format_bytes, format_count, format_joules, format_scaled, format_seconds
 
 _MOST_SECTIONS = 6
 _MOST_SENTENCES = 16
@@ -69,7 +69,7 @@ def _head(document: Document) -> list[RenderableType]:
 
 def _section(baseline: Document, cells: Sequence[Document], width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [heading(condition_text(baseline)), indented(_dense(baseline)), Text("")]
-    parts += [indented(_table(cells)), *_footnotes(cells), *_plans(cells)]
+    parts += [indented(_table(cells, width)), *_footnotes(cells), *_plans(cells)]
     compared = [cell for cell in cells if cell["speedup"] is not None]
     if not compared:
         return parts
@@ -88,13 +88,15 @@ def _dense(baseline: Document) -> Text:
     rate = format_scaled((baseline["useful_tflops"] or 0) * 1e12, "FLOP/s")
     memory = f"{format_bytes(baseline['max_tile_bytes'])} of {format_bytes(baseline['tile_sram_bytes'])}"
     cycles = f"{format_count(baseline['cycles'])} cycles, {format_seconds(baseline['seconds'])}"
-    return sentence(f"dense: {cycles}, {rate}, {memory} on a tile")
+    energy = ""
+    if baseline["energy_j"] is not None:
+        energy = f", {format_joules(baseline['energy_j'])} ({format_scaled(baseline.get('power_w'), 'W')})"
+    return sentence(f"dense: {cycles}, {rate}, {memory} on a tile{energy}")
 
 
-def _table(cells: Sequence[Document]) -> RenderableType:
-    with_energy = any(cell["energy_j"] is not None for cell in cells)
-    titles = ["mode", "b", "density", "cycles", "speed-up", "c/e/s %", "effective", "useful", "tile"]
-    titles += ["energy"] if with_energy else []
+def _table(cells: Sequence[Document], width: int) -> RenderableType:
+    energy = _energy_columns(cells, width)
+    titles = ["mode", "b", "density", "cycles", "speed-up", "c/e/s %", "eff.", "useful", "tile", *energy]
     table = columns("left", *("right" for _ in titles[1:]))
     table.padding = (0, 1, 0, 0)
     table.add_row(*(Text(title, HEADING) for title in titles))
@@ -104,8 +106,28 @@ def _table(cells: Sequence[Document]) -> RenderableType:
         mode = cell["mode"] if cell["mode"] != shown else ""
         shown = cell["mode"]
         row = [Text(mode), str(cell["block_size"]), density_text(cell["density"]), *_figures(cell, marks)]
-        table.add_row(*row, *([format_scaled(cell["energy_j"], "J")] if with_energy else []))
+        table.add_row(*row, *(_ENERGY[title](cell) for title in energy))
     return table
+
+
+_ENERGY: dict[str, Callable[[Document], Text | str]] = {
+    "energy": lambda cell: format_joules(cell["energy_j"]),
+    "saving": lambda cell: _saving(cell.get("energy_ratio")),
+}
+_ROOM_FOR_JOULES = 90
+
+
+def _energy_columns(cells: Sequence[Document], width: int) -> list[str]:
+    """Return the columns about energy: joules where there is room for them, or nothing to compare them with."""
+    if all(cell["energy_j"] is None for cell in cells):
+        return []
+    compared = any(cell.get("energy_ratio") is not None for cell in cells)
+    joules = ["energy"] if width >= _ROOM_FOR_JOULES or not compared else []
+    return [*joules, *(["saving"] if compared else [])]
+
+
+def _saving(ratio: float | None) -> Text | str:
+    return UNKNOWN if ratio is None else Text(speedup_text(ratio), GOOD if ratio > 1 else "")
 
 
 def _figures(cell: Document, marks: dict[str, str]) -> list[Text | str]:
@@ -143,9 +165,11 @@ def _marks(cells: Sequence[Document]) -> dict[str, str]:
 def _footnotes(cells: Sequence[Document]) -> list[RenderableType]:
     lines = [sentence(f"{mark} {reason}") for reason, mark in _marks(cells).items()]
     units = [
-        "c/e/s: compute, exchange and sync; effective: TFLOP/s as if dense;",
+        "c/e/s: compute, exchange and sync; eff.: TFLOP/s as if dense;",
         "useful: TFLOP/s on non-zeros; tile: bytes on the fullest",
     ]
+    if any(cell.get("energy_ratio") is not None for cell in cells):
+        units.append("saving: energy of the dense baseline over that of the cell")
     dynamic = [text for text in (_spill_text(cells), _update_text(cells)) if text]
     return [
         *(indented(line) for line in lines),
@@ -223,7 +247,20 @@ def _conclusion(document: Document) -> list[RenderableType]:
         return [*parts, Text(""), Text("No speed-up could be computed.", BAD)]
     place = f"{best['mode']}, block size {best['block_size']}, density {density_text(best['density'])}"
     text = f"Largest speed-up: {speedup_text(best['speedup'])} ({place}, {condition_text(best)})."
-    return [*parts, Text(""), sentence(text)]
+    return [*parts, Text(""), sentence(text), *_energy_sentence(document)]
+
+
+def _energy_sentence(document: Document) -> list[RenderableType]:
+    cells = [cell for cell in document["cells"] if cell.get("energy_ratio") is not None]
+    if not cells:
+        return []
+    best = max(cells, key=lambda cell: cell["energy_ratio"])
+    place = f"{best['mode']}, block size {best['block_size']}, density {density_text(best['density'])}"
+    cheaper = sum(cell["energy_ratio"] > 1 for cell in cells)
+    text = f"Sparse takes less energy than dense in {cheaper} of {len(cells)} cells"
+    if best["energy_ratio"] > 1:
+        text += f", at best by {speedup_text(best['energy_ratio'])} ({place}, {condition_text(best)})"
+    return [sentence(f"{text}.")]
 
 
 def _break_even_tables(evens: Sequence[Document]) -> Iterator[RenderableType]:

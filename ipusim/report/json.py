@@ -10,6 +10,7 @@ from typing import Any
 _ORDER = (
     *("schema", "workload", "chip", "options", "seed", "versions"),
     *("cycles", "seconds", "flops", "tflops", "peak_tflops", "fraction_of_peak", "energy_j"),
+    *("energy", "energy_note", "power_w", "tflops_per_w", "area_mm2"),
     *("cycles_by_phase", "supersteps", "tiles_used", "idle_fraction", "memory", "ops", "insights"),
     *("check", "infeasible", "not_modelled", "assumed_constants", "uncertainty", "constants", "profile"),
 )

@@ -8,6 +8,7 @@ _DECIMAL = ("", "k", "M", "G", "T", "P", "E")
 _SMALL = ("m", "u", "n", "p", "f", "a")
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SUBSECOND = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_SUBJOULE = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "uJ"), (1e-9, "nJ"), (1e-12, "pJ"))
 UNKNOWN = "-"
 """What stands for a value that is not there."""
 
@@ -53,6 +54,16 @@ def format_seconds(value: float | None) -> str:
         if abs(value) >= scale:
             return f"{_figures(value / scale)} {unit}"
     return "0 s" if value == 0 else f"{value:.2g} s"
+
+
+def format_joules(value: float | None) -> str:
+    """Return an energy with a decimal prefix and three figures: ``22.1 mJ``."""
+    if value is None or not math.isfinite(value) or value >= 1:
+        return format_scaled(value, "J")
+    for scale, unit in _SUBJOULE:
+        if abs(value) >= scale:
+            return f"{_figures(value / scale)} {unit}"
+    return f"{value:.2g} J" if value else "0 J"
 
 
 def format_percent(fraction: float | None) -> str:

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ipusim.report.canvas import HEADING, QUIET, columns, heading, indented, sentence
-from ipusim.report.numbers import format_bytes, format_count, format_percent, format_scaled
+from ipusim.report.numbers import format_bytes, format_count, format_joules, format_percent, format_scaled
 from ipusim.report.plans import plan_line, update_line
 
 _SHOWN = 12
@@ -34,8 +34,9 @@ def operator_parts(result: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def _figures(ops: list[Mapping[str, Any]], total: int, hz: float) -> RenderableType:
-    table = columns("left", "left", "right", "right", "right", "right", "right")
-    labels = ("name", "op", "cycles", "share", "rate", "exchanged", "idle")
+    with_energy = any(op.get("energy_j") is not None for op in ops)
+    labels = ["name", "op", "cycles", "share", "rate", "exchanged", "idle"] + (["energy"] if with_energy else [])
+    table = columns("left", "left", *("right" for _ in labels[2:]))
     table.add_row(*(Text(label, HEADING) for label in labels))
     for op in ops:
         rate = op["flops"] / op["cycles"] * hz if op["cycles"] and op["flops"] else None
@@ -47,6 +48,7 @@ def _figures(ops: list[Mapping[str, Any]], total: int, hz: float) -> RenderableT
             format_scaled(rate, "FLOP/s"),
             format_bytes(op["bytes_exchanged"]),
             format_percent(op.get("imbalance")),
+            *([format_joules(op.get("energy_j"))] if with_energy else []),
         )
     return table
 

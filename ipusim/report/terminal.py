@@ -14,6 +14,7 @@ from ipusim.report.numbers import (
     format_bytes,
     format_count,
     format_error,
+    format_joules,
     format_percent,
     format_scaled,
     format_seconds,
@@ -61,9 +62,27 @@ def _figures(result: Result) -> list[RenderableType]:
     table.add_row("time", format_seconds(result["seconds"]), "")
     peak = f"{format_percent(result['fraction_of_peak'])} of the peak of {_rate(result['peak_tflops'])}"
     table.add_row("rate", _rate(result["tflops"]), peak)
-    if result.get("energy_j") is not None:
-        table.add_row("energy", format_scaled(result["energy_j"], "J"), "")
-    return [indented(table)]
+    if result.get("energy_j") is None:
+        return [indented(table), *_unknown_energy(result)]
+    average = f"{format_scaled(result.get('power_w'), 'W')} on average"
+    per_watt = f"{result.get('tflops_per_w') or 0:.3g} TFLOP/s per W"
+    table.add_row("energy", format_joules(result["energy_j"]), f"{average}, {per_watt}")
+    return [indented(table), *_energy_parts(result.get("energy") or {})]
+
+
+def _unknown_energy(result: Result) -> list[RenderableType]:
+    note = result.get("energy_note")
+    return [indented(sentence(f"energy unknown: {note}", QUIET))] if note else []
+
+
+def _energy_parts(energy: Mapping[str, float]) -> list[RenderableType]:
+    """Return one line with the percentages of the components, the largest first."""
+    total = sum(energy.values())
+    if not total:
+        return []
+    ordered = sorted(energy.items(), key=lambda item: -item[1])
+    parts = ", ".join(f"{name} {100 * joules / total:.0f}" for name, joules in ordered)
+    return [indented(sentence(f"{parts} %", QUIET))]
 
 
 def _rate(tflops: float | None) -> str:

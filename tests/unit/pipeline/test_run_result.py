@@ -16,7 +16,11 @@ CONTRACT = (
     "cycles", "seconds", "flops", "tflops", "peak_tflops", "fraction_of_peak", "energy_j",
     "cycles_by_phase", "supersteps", "memory", "ops", "check", "infeasible",
 )  # fmt: skip
-FURTHER = ("insights", "tiles_used", "idle_fraction", "assumed_constants", "uncertainty", "not_modelled", "constants")
+ENERGY = ("energy", "energy_note", "power_w", "tflops_per_w", "area_mm2")
+FURTHER = (
+    *("insights", "tiles_used", "idle_fraction", *ENERGY),
+    *("assumed_constants", "uncertainty", "not_modelled", "constants"),
+)
 LAYER = {
     "name": "layer",
     "chip": "tiny",

@@ -107,7 +107,7 @@ def test_what_a_report_says(document):
     text = render_comparison(document)
     assert text.startswith("layer on bow  dense against sparse\nmade sparse: w [64, 32]\nBlock size 8 is left out.\n")
     assert "dense: 100,000 cycles, 54.1 us, 200 TFLOP/s, 200 KiB of 624 KiB on a tile" in text
-    assert "  static   1     1/4 1,250,000   0.080x 70/25/ 5        16      4 200 KiB\n" in text
+    assert "  static   1     1/4 1,250,000   0.080x 70/25/ 5    16      4 200 KiB\n" in text
     assert "static, block size 16, density 1/16: static_sparse, p_n 16" in text
     assert "     16   1.28x▓   2.56x█   5.12x█\n" in text
     assert "Sentence 5." in text
@@ -133,7 +133,7 @@ def test_what_dynamic_cells_cost_beside_their_cycles(document):
 def test_a_cell_that_does_not_fit(document):
     document["cells"][0] = _cell({"features": None, "batch": 64, "dtype": "float16"}, "static", 1, 1 / 4, None)
     text = render_comparison(document)
-    assert "  static   1     1/4    no fit        -                           700 KiB\n" in text
+    assert "  static   1     1/4    no fit        -                       700 KiB\n" in text
     assert "      1        -  0.160x░  0.320x░\n" in text
 
 
@@ -170,8 +170,23 @@ def test_an_interrupted_comparison(document):
 def test_energy_is_shown_where_it_is_known(document):
     assert "energy" not in render_comparison(document)
     for cell in document["cells"]:
-        cell["energy_j"] = 0.25
+        cell |= {"energy_j": 0.25, "energy_ratio": None, "power_w": 100.0}
     assert "energy" in render_comparison(document, 100)
+
+
+def test_energy_against_the_dense_baseline(document):
+    for cell in (*document["baselines"], *document["cells"]):
+        cell |= {"energy_j": 0.25, "energy_ratio": 0.8, "power_w": 100.0}
+    document["cells"][3] |= {"energy_j": 0.0125, "energy_ratio": 16.0}
+    narrow, wide = render_comparison(document), render_comparison(document, 100)
+    assert "250 mJ (100 W)" in " ".join(narrow.split())
+    assert "saving: energy of the dense baseline over that of the cell" in narrow
+    assert " 16.0x\n" in narrow
+    assert "12.5 mJ" not in narrow
+    assert "12.5 mJ" in wide
+    n_cells = len(document["cells"])
+    assert f"Sparse takes less energy than dense in 1 of {n_cells} cells, at best by 16.0x" in " ".join(wide.split())
+    assert max(len(line) for line in narrow.splitlines()) <= 80
 
 
 def test_many_conditions_are_maps(large):
