@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ from ipusim.engine.memory import map_memory  # noqa: E402
 from ipusim.engine.timing import time_program  # noqa: E402
 from ipusim.frontends.patterns import sparse_values  # noqa: E402
 from ipusim.frontends.values import tensor_values  # noqa: E402
-from ipusim.pipeline import Compiled, compile_workload  # noqa: E402
+from ipusim.pipeline import Compiled, compile_workload, simulate  # noqa: E402
 from ipusim.plan.dense import machine_of, product_of, search_rows, variants_of  # noqa: E402
 from ipusim.plan.problem import MatMulProblem  # noqa: E402
+from ipusim.report.chrome_trace import compress_trace  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 Figures = dict[str, float]
@@ -174,6 +176,38 @@ def startup() -> Figures:
     return {f"{name} (CPU s)": min(_cpu_seconds(words) for _ in range(4)) for name, words in commands.items()}
 
 
+def report() -> Figures:
+    """The page and the trace of 96 layers of 1024 features on 1,472 tiles: CPU seconds, and size."""
+    names = ["x", *(f"y{layer}" for layer in range(96))]
+    workload = {
+        "name": "bench",
+        "dtype": "float16",
+        "tensors": {"w": {"shape": [1024, 1024]}, "x": {"shape": [1024, 512]}},
+        "ops": [
+            op
+            for before, after in pairwise(names)
+            for op in (
+                {"op": "matmul", "inputs": ["w", before], "output": f"p{after}", "partials": "float16"},
+                {"op": "relu", "inputs": [f"p{after}"], "output": after},
+            )
+        ],
+        "outputs": [names[-1]],
+    }
+    run = simulate(workload, "bow", explain=False)
+    assert run.trace is not None
+    start = time.process_time()
+    page = run.to_html()
+    shown = time.process_time()
+    trace = compress_trace(run.to_chrome_trace() or "")
+    return {
+        "supersteps": run.trace.n_supersteps,
+        "page (CPU s)": shown - start,
+        "page (MB)": len(page.encode()) / 1e6,
+        "trace (CPU s)": time.process_time() - shown,
+        "trace (MB)": len(trace) / 1e6,
+    }
+
+
 def growth() -> Figures:
     """Compiling and timing an 8192-cube matmul on more and more tiles: seconds, and peak memory of this process."""
     figures: Figures = {}
@@ -211,7 +245,7 @@ def _cpu_seconds(words: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-BENCHES = (planning, timing, execution, sparse_execution, partitioning, explore, startup, growth)
+BENCHES = (planning, timing, execution, sparse_execution, partitioning, explore, startup, report, growth)
 
 
 def main() -> None:

@@ -77,8 +77,9 @@ def command(
         write_run_trace(run, trace, tiles)
     if html is not None:
         write_atomic(html, run.to_html())
-    result = run.to_dict(profile=profile)
-    if wants_json(as_json, output):
+    as_document = wants_json(as_json, output)
+    result = run.to_dict(profile=profile or not as_document)
+    if as_document:
         from ipusim.report.json import render_json
 
         emit(render_json(result), output)

@@ -246,7 +246,7 @@ class Run:
         plain = self.compiled.chip.model_dump(mode="json")
         return {name: plain[name] for name in constant_fields()}
 
-    @property
+    @cached_property
     def profile(self) -> dict[str, Any] | None:
         """Time and memory by superstep and tile, bounded in size; None if the workload does not fit."""
         from ipusim.report.profile import build_profile

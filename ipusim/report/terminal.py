@@ -20,6 +20,7 @@ from ipusim.report.numbers import (
     format_seconds,
 )
 from ipusim.report.operators import operator_parts
+from ipusim.report.tile_map import tile_parts
 
 Result = Mapping[str, Any]
 
@@ -34,7 +35,7 @@ def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
     Parameters
     ----------
     result : Mapping
-        The result document (``Run.to_dict()``).
+        The result document (``Run.to_dict()``); with its profile, there is a map of the tiles.
     width : int
         Columns of the terminal.
     colour : bool
@@ -45,6 +46,7 @@ def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
         parts += _infeasible(result["infeasible"])
     else:
         parts += [*_figures(result), *_phases(result), *operator_parts(result), *_memory(result)]
+        parts += tile_parts(result["profile"]) if result.get("profile") else []
         parts += [*_check(result), *_insights(result)]
     return draw([*parts, *_limits(result)], width, colour)
 
