@@ -161,8 +161,8 @@ class _Reader:
                 self._report(place, f"expected the name or the path of a chip, found {describe(each)}")
                 continue
             chip = self._attempt(place, self._chip, each)
-            if chip:
-                chips.setdefault(each, chip)
+            if chip and chips.setdefault(each, chip) != chip:
+                self._report(place, f"the chip of the file is called {each!r}, too", "give it another name")
         return chips
 
     def _chip(self, source: Any) -> Chip:

@@ -45,10 +45,10 @@ def effect_of(parameter: str, values: Sequence[Any], objective: F64Array, descen
     """Return the effect of a parameter on an objective; None where either has one value only.
 
     Points are grouped by the value of the parameter. The share is the variance of the groups' means over the whole
-    variance, less what groups of so many points would show by chance (epsilon squared: ``1 - (within / (n - groups)) /
-    (total / (n - 1))``). In a full grid this is the first-order index of a variance-based analysis; in another sample
-    it is an estimate, and an uneven one where a sampler prefers some values. Positive objectives are compared by their
-    logarithms, so that ratios count.
+    variance (``1 - within / total``): in a full grid the first-order index of a variance-based analysis. Where groups
+    differ in size, as in any sample, what groups of so many points would show by chance is taken off (epsilon squared:
+    ``1 - (within / (n - groups)) / (total / (n - 1))``); this is an estimate, and an uneven one where a sampler prefers
+    some values. Positive objectives are compared by their logarithms, so that ratios count.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def effect_of(parameter: str, values: Sequence[Any], objective: F64Array, descen
     counts = np.bincount(group, minlength=k)
     means = np.bincount(group, weights=level, minlength=k) / counts
     within = float(((level - means[group]) ** 2).sum())
-    share = 1 - (within / (n - k)) / (total / (n - 1))
+    is_grid = bool((counts == counts[0]).all())
+    share = 1 - within / total * (1.0 if is_grid else (n - 1) / (n - k))
     best, worst = int(means.argmin()), int(means.argmax())
     if descending:
         best, worst = worst, best
