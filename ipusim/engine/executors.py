@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-import numpy as np
-
 from ipusim.engine.values import F32Array, Values
 from ipusim.errors import VerifierError
 from ipusim.ir.expression import Expression
+from ipusim.ir.movement import Movement, Source
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray, Regions
 from ipusim.kernels.elementwise import ADD, COPY, combine_regions
@@ -22,6 +21,7 @@ from ipusim.kernels.matmul import multiply_boxes
 from ipusim.kernels.pointwise import map_regions
 from ipusim.kernels.reduce import reduce_boxes
 from ipusim.kernels.workers import Done, Workers
+from ipusim.ops.registry import find_op
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +138,26 @@ def _reduce(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, w
     )
 
 
-def _expand(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done) -> None:
-    settings = vertices.settings
-    source, target = values.flat(str(settings["source"])), values.flat(str(settings["target"]))
-    wanted = _shape(settings["to"])
-    values.packings.forget(target)
-    target.reshape(wanted)[...] = np.broadcast_to(source.reshape(_shape(settings["from"])), wanted)
+def _rearrange(
+    vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done
+) -> None:
+    """Make the elements of a movement; a change of place alone changes no value."""
+    if isinstance(vertices.payload, Movement):
+        target = values.flat(str(vertices.settings["target"]))
+        values.packings.forget(target)
+        target[:] = moved(vertices.payload, values).reshape(-1)
     done(1.0)
 
 
-def _shape(value: object) -> tuple[int, ...]:
-    assert isinstance(value, tuple)
-    return tuple(int(extent) for extent in value)
+def moved(movement: Movement, values: Values) -> F32Array:
+    """Return the elements of a movement in the shape of its result."""
+    arrays = []
+    for operand, shape in movement.operands:
+        assert not isinstance(operand, str)
+        array = values.flat(operand.storage) if isinstance(operand, Source) else moved(operand, values)
+        arrays.append(array.reshape(shape))
+    result: F32Array = find_op(movement.kind).move(tuple(arrays), movement.attrs)
+    return result
 
 
 def _nothing(
@@ -179,8 +187,7 @@ EXECUTORS: dict[str, Executor] = {
     "broadcast_vector_outer": _map,
     "broadcast_scalar_1d": _map,
     "fused_map": _map,
-    "expand": _expand,
-    "rearrange": _nothing,
+    "rearrange": _rearrange,
     "dynamic_slice_1d": _nothing,
 }
 """Executor by codelet."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipusim.chip.model import Chip
+from ipusim.ir.movement import Movement
 from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers
 from ipusim.ir.regions import IntArray
 
@@ -147,6 +148,9 @@ class _Uses:
         self.last_read: dict[tuple[str, str], int] = {}
         for index, step in enumerate(steps):
             read = {operand.variable for vertices in step.compute for operand in vertices.operands}
+            for vertices in step.compute:
+                if isinstance(vertices.payload, Movement):
+                    read |= {source.variable for source in vertices.payload.sources()}
             moved = {name for each in step.exchange for name in (each.variable, each.into) if name}
             for name in read:
                 self.last_read[name, step.op] = index

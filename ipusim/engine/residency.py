@@ -14,6 +14,7 @@ import numpy as np
 
 from ipusim.errors import ResidencyError
 from ipusim.ir.intervals import EMPTY, Intervals, difference, flat_runs, overlapping, union
+from ipusim.ir.movement import Movement
 from ipusim.ir.program import FROM_HOME, Operand, Program, Superstep, TileArray, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions
 
@@ -36,10 +37,10 @@ class Residency:
         self._held: dict[str, Intervals] = {}
         self._written: dict[str, Intervals] = {}
         self._derived = {
-            str(vertices.settings["target"]): str(vertices.settings["source"])
+            str(vertices.settings["target"]): tuple(source.storage for source in vertices.payload.sources())
             for superstep, _ in program.supersteps()
             for vertices in superstep.compute
-            if vertices.codelet == "expand"
+            if isinstance(vertices.payload, Movement)
         }
         metadata = (variable for variable in program.variables.values() if variable.kind == "metadata")
         for variable in (*program.initial, *metadata):
@@ -77,8 +78,8 @@ class Residency:
         for written in writes.values():
             self._write(superstep, written)
         for vertices in superstep.compute:
-            if vertices.codelet == "expand":
-                self._expand(str(vertices.settings["target"]))
+            if isinstance(vertices.payload, Movement):
+                self._complete(str(vertices.settings["target"]))
         self._exchange(superstep, iteration)
 
     def finish(self) -> None:
@@ -163,7 +164,7 @@ class Residency:
         self._add(variable, _on_tiles(variable, runs, tiles))
         self._mark(variable, runs)
 
-    def _expand(self, target: str) -> None:
+    def _complete(self, target: str) -> None:
         """A derived storage is complete once its vertices have run on what its exchange brought."""
         for variable in self._program.variables.values():
             if variable.storage == target:
@@ -205,11 +206,17 @@ class Residency:
             tile, where = _describe(variable, missing)
             raise ResidencyError(f"{superstep.name}: tile {tile} sends {where}, which it does not hold")
         wanted = union(Intervals(runs.start[~named], runs.end[~named]))
-        origin = self._derived.get(variable.storage)
-        if origin is not None and variable.storage not in self._written:
-            variable = next(each for each in self._program.variables.values() if each.storage == origin)
-            held = self._held.get(origin, EMPTY)
-            wanted = Intervals(np.array([0]), np.array([_size(variable)])) if len(wanted.start) else wanted
+        origins = self._derived.get(variable.storage)
+        if origins is None or variable.storage in self._written:
+            self._check_somewhere(superstep, variable, wanted)
+            return
+        for origin in origins if len(wanted.start) else ():
+            taken = next(each for each in self._program.variables.values() if each.storage == origin)
+            self._check_somewhere(superstep, taken, Intervals(np.array([0]), np.array([_size(taken)])))
+
+    def _check_somewhere(self, superstep: Superstep, variable: Variable, wanted: Intervals) -> None:
+        """Check that every element of a variable that is wanted lies on some tile."""
+        held = self._held.get(variable.storage, EMPTY)
         stride = _size(variable) + 1
         missing, _ = difference(wanted, union(Intervals(held.start % stride, (held.end - 1) % stride + 1)))
         if len(missing.start):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ipusim.ir.movement import Movement
 from ipusim.ir.program import Program, Superstep, Variable, VertexSet
 from ipusim.kernels.packing import Packings
 
@@ -61,6 +62,10 @@ class Values:
         """Return the values of a variable: float32 array [groups, rows, cols] that shares memory with its storage."""
         return self.flat(variable.storage).reshape(variable.shape)
 
+    def released(self, storage: str) -> bool:
+        """Return whether nothing has made a storage yet, or its values are forgotten."""
+        return storage not in self._arrays
+
     def release(self, storage: str) -> None:
         """Forget the values of a storage that nothing needs any more."""
         array = self._arrays.pop(storage, None)
@@ -104,7 +109,9 @@ def _n_elements(variable: Variable) -> int:
 
 def touched_storages(program: Program, vertices: VertexSet) -> set[str]:
     """Return the storages that a vertex set reads or writes."""
-    named = {str(vertices.settings[key]) for key in ("source", "target") if key in vertices.settings}
+    named: set[str] = set()
+    if isinstance(vertices.payload, Movement):
+        named = {str(vertices.settings["target"]), *(source.storage for source in vertices.payload.sources())}
     return named | {program.variables[operand.variable].storage for operand in vertices.operands}
 
 

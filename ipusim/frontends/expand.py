@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ipusim.ir.graph import Graph
-from ipusim.ir.tensor import Op, Tensor
+from ipusim.ir.tensor import Init, Op, Tensor
 from ipusim.ops.registry import find_op
 
 
@@ -44,6 +44,12 @@ class _Parts:
         self._tensors = tensors
         self._counts: dict[str, int] = {}
         self.ops: list[Op] = []
+
+    def constant(self, kind: str, shape: tuple[int, ...], dtype: str) -> str:
+        """Add an input and return its name; ops of the graph that need the same one share it."""
+        name = f"#{kind}-{'x'.join(map(str, shape))}-{dtype}"
+        self._tensors.setdefault(name, Tensor(name, shape, dtype, Init(kind)))
+        return name
 
     def add(self, kind: str, *inputs: str, **attrs: object) -> str:
         """Add an op and return the name of its result."""

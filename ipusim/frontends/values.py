@@ -28,6 +28,9 @@ _INSIDE_BITS = 32 - _SLICE_BITS
 _LARGEST_QUANTILE = 1.0 - 2.0**-15
 _KNOT_GRID = 2.0**20
 
+MASKED = -10000.0
+"""Added to scores that a causal mask hides: their exponentials are zero in every format."""
+
 LARGEST_NORMAL = 4.01
 """No value of ``normal`` lies further from zero than this many standard deviations."""
 
@@ -56,6 +59,9 @@ def tensor_values(tensor: Tensor, seed: int) -> F32Array:
         return _file_values(tensor, Path(init.file))
     if init.kind in ("zeros", "ones"):
         return np.full(tensor.shape, float(init.kind == "ones"), dtype=np.float32)
+    if init.kind == "causal":
+        rows, cols = tensor.shape
+        return np.triu(np.full(tensor.shape, MASKED, dtype=np.float32), k=1 + cols - rows)
     fill = _normal if init.kind == "normal" else _uniform
     values = np.empty(prod(tensor.shape), dtype=np.float32)
     start = 0

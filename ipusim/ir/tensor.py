@@ -53,7 +53,8 @@ class Init:
     Attributes
     ----------
     kind : str
-        ``normal``, ``uniform``, ``zeros``, ``ones`` or ``file``.
+        ``normal``, ``uniform``, ``zeros``, ``ones`` or ``file``; ``causal`` for the mask of an attention, which is 0
+        where a row may see a column and very small where not.
     scale : float
         Standard deviation of ``normal``, half-width of ``uniform``.
     file : str

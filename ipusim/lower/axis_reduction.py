@@ -17,7 +17,8 @@ from ipusim.ir.regions import IntArray, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.broadcast import resident, variable_runs
 from ipusim.lower.builder import Builder
-from ipusim.lower.operands import bring, home_bytes
+from ipusim.lower.homes import home_bytes
+from ipusim.lower.operands import bring
 from ipusim.ops.reduction import reduced_axes
 from ipusim.ops.registry import find_op
 from ipusim.plan.axis_reduction import AxisSplit, plan_axis_reduction

@@ -8,7 +8,7 @@ from ipusim.ir.expression import covered_runs
 from ipusim.ir.program import FROM_HOME, Home, TileArray, Transfers, Variable
 from ipusim.ir.regions import IntArray, Regions, bounding_boxes
 from ipusim.lower.builder import Builder
-from ipusim.lower.operands import home_bytes, placed_intervals
+from ipusim.lower.homes import home_bytes, placed_intervals
 
 
 def needed_runs(pattern: IntArray, shape: tuple[int, int, int], home: Home, variable: Variable) -> Regions:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipusim.chip.model import Chip
 from ipusim.formats import number_format
 from ipusim.ir.graph import Graph
+from ipusim.ir.movement import Movement
 from ipusim.ir.program import Home, Program, Repeat, Superstep, Variable
 
 
@@ -26,6 +27,8 @@ class Builder:
         Graph input to the variable that holds it when the program starts.
     roots : dict of str to str
         Tensors that are views of another one, which holds their values.
+    pending : dict of str to (str, Movement)
+        Tensors that wait for being moved to where somebody wants them: the op, and what they consist of.
     packed : dict of int to tuple of two str
         Variables of values and metadata that ops share, by the identity of the placement that they have in common.
     """
@@ -38,6 +41,7 @@ class Builder:
     inputs: dict[str, str] = field(default_factory=dict)
     packed: dict[int, tuple[str, str]] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, tuple[str, Movement]] = field(default_factory=dict)
 
     def add_variable(
         self, name: str, shape: tuple[int, int, int], dtype: str, kind: str, home: Home | None, storage: str = ""

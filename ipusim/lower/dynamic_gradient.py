@@ -19,7 +19,8 @@ from ipusim.lower.bucket_variables import buckets_home, one_bucket, packed_weigh
 from ipusim.lower.builder import Builder
 from ipusim.lower.dynamic_phases import Control, from_home, propagation
 from ipusim.lower.gradient_grid import build_gradient_grid
-from ipusim.lower.operands import bring, home_bytes
+from ipusim.lower.homes import home_bytes
+from ipusim.lower.operands import bring
 from ipusim.plan.dynamic_fields import (
     Fields,
     Step,

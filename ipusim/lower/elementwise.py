@@ -18,7 +18,8 @@ from ipusim.ir.tensor import Op, Tensor
 from ipusim.lower.broadcast import needed_runs, operand_transfers
 from ipusim.lower.builder import Builder
 from ipusim.lower.fusion import leaves
-from ipusim.lower.operands import bring, linear_home, unrolled
+from ipusim.lower.homes import linear_home, unrolled
+from ipusim.lower.operands import bring
 from ipusim.ops.registry import find_op
 
 Shape = tuple[int, int, int]
@@ -72,16 +73,6 @@ def lower_cast(builder: Builder, op: Op) -> None:
     builder.steps.append(Superstep(f"{op.name}/compute", op.name, (vertices,)))
 
 
-def lower_view(builder: Builder, op: Op) -> None:
-    """Make a tensor a view of another one with the same elements in the same order: nothing happens on the chip."""
-    source, result = op.inputs[0], op.outputs[0]
-    builder.roots[result] = builder.root(source)
-    if result in builder.graph.outputs and builder.placed(source) is None:
-        shape = matrix_view(builder.graph.tensors[result].shape)
-        element_bytes = number_format(builder.graph.tensors[result].dtype).bytes
-        bring(builder, op.name, result, shape, linear_home(shape, element_bytes, builder.chip.n_tiles))
-
-
 def common_place(builder: Builder, op: Op, full: tuple[str, ...], flat: bool) -> tuple[Shape, Home]:
     """Return view and home that ops run in: those of the first operand of full size that has any, or the default.
 
@@ -125,6 +116,9 @@ def _vertices(
     settings |= {"dtype": output.dtype}
     every = _fields(shape, home.regions, patterns)
     fields = {name: every[name] for name in find_codelet(codelet).fields}
+    if codelet == "broadcast_vector_outer":
+        # with fewer rows than workers, these share the columns of each
+        settings["by_column"] = int(every["rows"].max(initial=0)) < builder.chip.worker_contexts
     label = ops[-1].kind if len(ops) == 1 else "fused"
     return VertexSet(
         codelet, label, home.tile, fields, tuple(operands.values()), settings, Expression(tuple(nodes), patterns)

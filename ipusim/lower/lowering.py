@@ -11,9 +11,10 @@ from ipusim.ir.tensor import Op
 from ipusim.lower.axis_reduction import lower_reduction
 from ipusim.lower.builder import Builder
 from ipusim.lower.convolution import lower_convolution
-from ipusim.lower.elementwise import lower_cast, lower_map, lower_view
+from ipusim.lower.elementwise import lower_cast, lower_map
 from ipusim.lower.fusion import fused_ops
 from ipusim.lower.matmul import lower_matmul
+from ipusim.lower.movement import lower_movement, lower_view, settle
 from ipusim.lower.pooling import lower_pool
 from ipusim.lower.verify import verify_program
 from ipusim.ops.registry import find_op
@@ -49,6 +50,8 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
             lower_reduction(builder, op)
         elif find_op(op.kind).family == "view":
             lower_view(builder, op)
+        elif find_op(op.kind).family == "move":
+            lower_movement(builder, op)
         elif op.kind == "cast":
             lower_cast(builder, op)
         elif isinstance(plan, DensePlan):
@@ -58,7 +61,12 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
         elif isinstance(plan, PoolPlan):
             lower_pool(builder, op, plan)
         elif plan is not None and not isinstance(plan, Unplannable):
+            for name in op.inputs:
+                if builder.root(name) in builder.pending:
+                    settle(builder, name)
             _lower_sparse(builder, op, plan)
+    for name in graph.outputs:
+        settle(builder, name)
     program = builder.program()
     verify_program(program)
     return program

@@ -17,7 +17,7 @@ from ipusim.ir.program import FROM_HOME, Home, Operand, Superstep, TileArray, Tr
 from ipusim.ir.regions import IntArray, Regions, matrix_view, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
-from ipusim.lower.operands import home_bytes
+from ipusim.lower.homes import home_bytes
 from ipusim.lower.static_vertices import StaticVertices, static_vertices
 from ipusim.plan.static_code import exchange_code_bytes
 from ipusim.plan.static_memory import metadata_bytes, reserved_bytes

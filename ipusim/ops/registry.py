@@ -10,7 +10,18 @@ from pathlib import Path
 from ipusim.ops.spec import OpSpec
 
 _MACHINERY = frozenset(
-    {"composite", "convolution", "elementwise", "normalisation", "pooling", "reduction", "registry", "spec", "window"}
+    {
+        "composite",
+        "convolution",
+        "elementwise",
+        "movement",
+        "normalisation",
+        "pooling",
+        "reduction",
+        "registry",
+        "spec",
+        "window",
+    }
 )
 
 

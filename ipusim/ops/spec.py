@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ipusim.ir.tensor import Tensor
 
 Attrs = Mapping[str, object]
 F64Array = NDArray[np.float64]
+F32Array = NDArray[np.float32]
 
 FORMATS = ("float16", "float32")
 """Number formats that operators compute in."""
@@ -181,6 +182,9 @@ class Expansion(Protocol):
     def add(self, kind: str, *inputs: str, **attrs: object) -> str:
         """Add an op with the attributes given (others have their defaults) and return the name of its result."""
 
+    def constant(self, kind: str, shape: tuple[int, ...], dtype: str) -> str:
+        """Add an input with values of a kind that :class:`~ipusim.ir.tensor.Init` knows and return its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpSpec:
@@ -232,6 +236,11 @@ class OpSpec:
     function: Callable[[Attrs], str] | str = ""
     expand: Callable[[Expansion, tuple[Tensor, ...], Attrs], None] | None = None
     constants: tuple[str, ...] = ()
+
+    def move(self, arrays: tuple[F32Array, ...], attrs: Attrs) -> F32Array:
+        """Return the result of an op that only moves elements, in the format of its operands."""
+        result: Any = self.reference(cast("tuple[F64Array, ...]", arrays), attrs)
+        return cast("F32Array", result)
 
     def function_name(self, attrs: Attrs) -> str:
         """Return the name of a map's function in the tables of vertices and kernels."""

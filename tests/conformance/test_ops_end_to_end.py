@@ -21,6 +21,14 @@ CASES = {
     "rms_norm": [(ROWS[:2], {})],
     "batch_norm": [(CHANNELS, {})],
     "batch_norm_training": [(CHANNELS[:3], {})],
+    "transpose": [(((3, 5, 8),), {}), (((3, 5, 8),), {"axes": [1, 0, 2]})],
+    "slice": [(((3, 5, 8),), {"axis": 2, "start": 1, "end": -1, "step": 2})],
+    "concat": [(((3, 5, 8), (3, 2, 8)), {"axis": 1})],
+    "pad": [(((3, 5),), {"before": [1, 0], "after": [0, 2], "value": 2.0})],
+    "attention": [
+        (((4, 6, 8), (4, 6, 8), (4, 6, 8)), {}),
+        (((2, 4, 6, 8), (2, 2, 9, 8), (2, 2, 9, 4)), {"causal": True}),
+    ],
     "reshape": [(((3, 5, 8),), {"shape": [-1, 10]})],
     "conv1d": [(((2, 4, 9), (6, 4, 3)), {"padding": [1, 0]}), (((2, 4, 9), (6, 2, 3)), {"groups": 2, "stride": 2})],
     "conv2d": [

@@ -33,6 +33,7 @@ def operands(spec: OpSpec, dtype: str = "float16", extent: int = 4) -> tuple[Ten
         shapes = SHAPES[spec.name](extent)
         return tuple(Tensor(name, shape, dtype) for name, shape in zip(spec.inputs, shapes, strict=True))
     rank = {name: 1 if position and spec.name in ONE_PER_COLUMN else 2 for position, name in enumerate(spec.inputs)}
+    rank |= dict.fromkeys(spec.inputs, 3) if spec.name == "attention" else {}
     return tuple(Tensor(name, (extent,) * rank[name], dtype) for name in spec.inputs)
 
 

@@ -10,7 +10,7 @@ from ipusim.engine.memory import map_memory
 from ipusim.engine.timing import time_program
 from ipusim.ir.program import FROM_HOME
 from ipusim.ir.regions import volume
-from ipusim.lower.operands import home_bytes, linear_home, same_home
+from ipusim.lower.homes import home_bytes, linear_home, same_home
 from ipusim.pipeline.compiling import compile_workload
 
 TINY = load_chip("tiny", tile_sram_bytes="256 KiB")
