@@ -15,7 +15,7 @@ from ipusim.codelets.registry import Codelet
 from ipusim.codelets.work import Traffic, block_product_work
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.energy import Work
-from ipusim.cost.sparse_units import listed_block_cycles, listed_row_cycles, sparse_units, use_lists
+from ipusim.cost.sparse_units import listed_block_cycles, listed_row_cycles, sparse_units
 from ipusim.ir.program import VertexSet
 
 SOURCE = "poplibs lib/popsparse/StaticMatMulPartitioner.cpp, matmulComputeCycles; reference/sparse.md section 1.6"
@@ -70,24 +70,23 @@ def static_block_cycles(
     workers, load_bytes_per_cycle : int
         Worker contexts of a tile, and the rate at which AMP weights are loaded (8 bytes).
     column_slots, list_fill_slots, block_fill_slots : float
-        Of an AMP with block lists (:class:`~ipusim.cost.sparse_units.SparseUnits`); 0 without them.
+        Of an AMP with block lists (:class:`~ipusim.cost.sparse_units.SparseUnits`); 0 without them. They are used where
+        they are quicker.
 
     Returns
     -------
     int
-        Cycles; the time is linear in rows and blocks.
+        Cycles; without lists, the time is linear in rows and blocks.
     """
     element_bytes = 4 if float_input else 2
     load = block_size * block_size * element_bytes // load_bytes_per_cycle
     row = (4 if float_input and block_size >= 8 else 1) * workers + 17
     block = 16 + load + block_worker_slots(block_size, n_cols, float_input) * workers
+    cycles = n_rows * row + n_blocks * block
     if column_slots > 0:
         listed_block = listed_block_cycles(n_cols, load, column_slots, block_fill_slots, workers)
-        listed_row = listed_row_cycles(list_fill_slots, workers)
-        if use_lists(listed_block, listed_row, block):
-            row += listed_row
-            block = listed_block
-    return 30 + block_header_slots(block_size, float_input) * workers + n_rows * row + n_blocks * block
+        cycles = min(cycles, n_rows * (row + listed_row_cycles(list_fill_slots, workers)) + n_blocks * listed_block)
+    return 30 + block_header_slots(block_size, float_input) * workers + cycles
 
 
 def static_zeroing_cycles(n_elements: int, workers: int) -> int:

@@ -196,7 +196,7 @@ def listed_block_cycles(
 
 
 def use_lists(listed_block: int, listed_row: int, block_cycles: int) -> bool:
-    """Return whether lists beat blocks one by one, even in a row of a single block."""
+    """Return whether lists beat blocks one by one even in a row of a single block, where the pattern is not known."""
     return listed_block + listed_row <= block_cycles
 
 
