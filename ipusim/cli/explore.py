@@ -40,6 +40,7 @@ def command(
     csv: Path | None = None,
     export: Annotated[tuple[Path, ...], _FILES] = (),
     plot: Annotated[tuple[Path, ...], _FILES] = (),
+    html: Path | None = None,
     output: OutputOption = None,
 ) -> int:
     """A space of chips: Pareto front, what matters, resumable.
@@ -83,10 +84,12 @@ def command(
         Write one row per finished point to this file, too.
     export
         The same to a .csv, .json or .parquet file; may be repeated.
+    html
+        Write the report as a page to this file, too.
     plot
         Write the Pareto front to this .svg or .png file, too; may be repeated.
     """
-    _check(top, csv, export, plot, output)
+    _check(top, csv, export, plot, html, output)
     from ipusim.exploration.exploring import explore
     from ipusim.exploration.exploring import saved as load_saved
 
@@ -110,6 +113,10 @@ def command(
         _show_status(exploration, as_json, output)
         return 0
     _write_files(exploration, csv, export, plot)
+    if html is not None:
+        from ipusim.files.atomic import write_atomic
+
+        write_atomic(html, exploration.to_html())
     _show(exploration, as_json, top, pareto, output)
     if exploration.interrupted:
         print("ipusim: interrupted; the same command goes on from here", file=sys.stderr)
@@ -157,7 +164,12 @@ def _show_status(exploration: Exploration, as_json: bool, output: Path | None) -
 
 
 def _check(
-    top: int | None, csv: Path | None, export: Sequence[Path], plots: Sequence[Path], output: Path | None
+    top: int | None,
+    csv: Path | None,
+    export: Sequence[Path],
+    plots: Sequence[Path],
+    html: Path | None,
+    output: Path | None,
 ) -> None:
     """Refuse files that could not be written when all the work is done."""
     problems = []
@@ -172,7 +184,7 @@ def _check(
             if path.suffix not in endings:
                 message = f"{str(path)!r} does not end in {' or '.join(endings)}"
                 problems.append(Problem(option, 0, 0, "", message))
-    named: list[tuple[str, Path | None]] = [("--csv", csv), ("--output", output)]
+    named: list[tuple[str, Path | None]] = [("--csv", csv), ("--html", html), ("--output", output)]
     named += [("--export", path) for path in export] + [("--plot", path) for path in plots]
     for option, each in named:
         if each is not None and not each.parent.is_dir():

@@ -191,6 +191,12 @@ class Exploration:
         step = max(1, -(-len(figures) // most))
         return figures[::step]
 
+    def to_html(self) -> str:
+        """Return the exploration as one HTML page that needs nothing else."""
+        from ipusim.report.html.explore import render_exploration_page
+
+        return render_exploration_page(self.to_dict())
+
     def _repr_html_(self) -> str:
         from html import escape
 

@@ -11,18 +11,23 @@ from ipusim.errors import BadInputError, Problem
 
 RUN = "ipusim-result-1"
 COMPARISON = "ipusim-comparison-1"
+EXPLORATION = "ipusim-exploration-1"
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     RUN: (
         *("workload", "chip", "options", "seed", "versions", "cycles", "seconds", "flops", "tflops", "peak_tflops"),
         *("fraction_of_peak", "energy_j", "cycles_by_phase", "supersteps", "memory", "ops", "check", "infeasible"),
     ),
+    EXPLORATION: (
+        *("space", "chip", "workloads", "parameters", "derived", "objectives", "counts", "reasons", "pareto", "cloud"),
+        *("sensitivity", "price_of_constraints", "summary"),
+    ),
     COMPARISON: ("workload", "chip", "options", "seed", "versions", "baselines", "cells", "break_even", "summary"),
 }
 
 
 def load_result(path: Path) -> dict[str, Any]:
-    """Return the document in a file that ``ipusim run`` or ``ipusim compare`` has written.
+    """Return the document in a file that ``ipusim run``, ``compare`` or ``explore`` has written.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def load_result(path: Path) -> dict[str, Any]:
     schema = str(document.get("schema")) if isinstance(document, dict) else ""
     if schema not in _NEEDED:
         hint = "save one with: ipusim run WORKLOAD --profile -o FILE.json"
-        raise BadInputError([Problem(str(path), 0, 0, "", "is no result of ipusim run or compare", hint)])
+        raise BadInputError([Problem(str(path), 0, 0, "", "is no result of ipusim run, compare or explore", hint)])
     missing = [name for name in _NEEDED[schema] if name not in document]
     if missing:
         raise BadInputError(Problem(str(path), 0, 0, name, "is missing") for name in missing)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason=ABSEN
 SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
 RUN_PLOTS = {"map", "by-tile", "by-step", "roof", "pairs"}
 COMPARISON_PLOTS = {"by-density", "by-shape", "lines", "phases"}
+EXPLORATION_PLOTS = {"scatter", "lines", "bars"}
 FIRST = ("quickstart", "dense/tiny", "dense/too-large")
 
 
@@ -92,6 +93,24 @@ def test_the_page_of_a_comparison_loads_and_a_click_shows_a_cell(browser, compar
     assert browser.run("return document.getElementById('cell-name').textContent").startswith("static, block size 16")
     browser.click('#all tr[data-cell="2"] td')
     assert browser.wait_for("document.querySelector('tr.chosen').dataset.cell === '2'")
+
+
+def test_the_page_of_an_exploration_loads_with_other_axes(browser, tmp_path):
+    product = {
+        "name": "product",
+        "tensors": {"w": {"shape": [64, 64]}, "x": {"shape": [64, 32]}},
+        "ops": [{"op": "matmul", "inputs": ["w", "x"], "output": "y"}],
+    }
+    space = {
+        **{"name": "small", "chip": "tiny", "workloads": [product], "objectives": ["cycles", "total_sram_bytes"]},
+        "parameters": {"n_tiles": [2, 4, 8], "sync_cycles": [10, 40], "tile_sram_bytes": ["8 KiB", "32 KiB"]},
+    }
+    path = tmp_path / "page.html"
+    path.write_text(ipusim.explore(space, store=tmp_path / "store.sqlite", workers=1).to_html())
+    assert _show(browser, path, "exploration") == EXPLORATION_PLOTS
+    browser.run("const s = document.getElementById('across'); s.value = '1'; s.dispatchEvent(new Event('change'))")
+    assert browser.wait_for("document.getElementById('scatter').layout.xaxis.title.text === 'SRAM'")
+    assert browser.complaints() == []
 
 
 def test_a_search_finds_and_shows_a_superstep(browser, quickstart):
