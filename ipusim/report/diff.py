@@ -14,7 +14,17 @@ Document = Mapping[str, Any]
 
 SCHEMA = "ipusim-diff-1"
 FASTER, SLOWER, SAME, GONE, NEW = "faster", "slower", "same", "gone", "new"
-_FIGURES = ("cycles", "seconds", "tflops", "fraction_of_peak", "energy_j", "supersteps", "tiles_used", "idle_fraction")
+_FIGURES = (
+    "cycles",
+    "seconds",
+    "tflops",
+    "fraction_of_peak",
+    "energy_j",
+    "power_w",
+    "supersteps",
+    "tiles_used",
+    "idle_fraction",
+)
 _NAMED = 3
 
 

@@ -18,6 +18,7 @@ from ipusim.report.numbers import (
     format_bytes,
     format_count,
     format_error,
+    format_joules,
     format_percent,
     format_scaled,
     format_seconds,
@@ -33,6 +34,7 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
     "duration": format_seconds,
     "percent": format_percent,
     "error": format_error,
+    "joules": format_joules,
     "density": density_text,
     "speedup": speedup_text,
 }

@@ -92,6 +92,7 @@ def _operator(index: int, op: Mapping[str, Any], total: int, hz: float, peak: fl
         "rate": rate,
         "of_peak": rate / peak if rate and peak else None,
         "bytes_exchanged": op["bytes_exchanged"] or 0,
+        "energy_j": op.get("energy_j"),
         "imbalance": op.get("imbalance") or 0.0,
         "mostly": ", ".join(f"{label} {cycles_of / cycles:.0%}" for label, cycles_of in terms[:2]) if cycles else "",
         "plan": plan_line(op["plan"]) if op.get("plan") else "",

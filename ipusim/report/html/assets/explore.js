@@ -61,7 +61,7 @@
       y: names.map((_, at) => at), x: names.map((name) => group.effects.find((effect) => effect.name === name)?.share ?? 0),
       text: names.map((name) => { const effect = group.effects.find((each) => each.name === name); return effect ? `${text.plain(name)}<br>${text.percent(effect.share)} of ${text.plain(group.objective)}, best ${text.plain(effect.best)}` : ""; }),
     })),
-    layout: { barmode: "group", xaxis: { tickformat: ".0%", rangemode: "tozero" }, yaxis: { tickvals: names.map((_, at) => at), ticktext: names.map(text.plain) }, height: 140 + 34 * names.length * Math.max(1, shown.length) / 1.5 },
+    layout: { barmode: "group", xaxis: { tickformat: ".0%", rangemode: "tozero" }, yaxis: { tickvals: names.map((_, at) => at), ticktext: names.map(text.plain) }, height: Math.max(360, 120 + 22 * names.length * Math.max(1, shown.length)) },
   }));
   scatter();
 })();
