@@ -82,8 +82,8 @@ def convolutions(draw):
         draw(st.one_of(st.just((1,) * rank), per_axis)) if plain else draw(per_axis) for plain in (False, True, True)
     )
     padding = draw(st.one_of(st.just((0,) * 2 * rank), st.tuples(*[st.integers(0, 3)] * 2 * rank)))
-    groups = draw(st.sampled_from((1, 1, 2, 3)))
-    into, out = groups * draw(st.integers(1, 9)), groups * draw(st.integers(1, 9))
+    groups, depthwise = draw(st.sampled_from(((1, False), (1, False), (2, False), (3, False), (5, True), (17, True))))
+    into, out = (groups,) * 2 if depthwise else (groups * draw(st.integers(1, 9)), groups * draw(st.integers(1, 9)))
     least = [
         max(1, (k - 1) * d + 1 - low - high)
         for k, d, low, high in zip(kernel, dilation, padding[:rank], padding[rank:], strict=True)

@@ -16,11 +16,16 @@ def item_cycles(rows: int, conv_groups_per_group: int, float_partials: bool) -> 
     return (7 + 15 + 3 + 3 * (rows - 1)) * (conv_groups_per_group // 8)
 
 
+def start_cycles(conv_groups_per_group: int, float_partials: bool) -> int:
+    """Return the slots of a worker before its first item."""
+    if conv_groups_per_group == 4:
+        return 19 if float_partials else 18
+    return 13 if conv_groups_per_group == 8 else 25
+
+
 def worker_cycles(items: Sequence[int], conv_groups_per_group: int, float_partials: bool) -> int:
     """Return the slots of a worker that runs the row pieces `items`."""
-    fixed = 13 if conv_groups_per_group == 8 else 25
-    if conv_groups_per_group == 4:
-        fixed = 19 if float_partials else 18
+    fixed = start_cycles(conv_groups_per_group, float_partials)
     return fixed + sum(item_cycles(n, conv_groups_per_group, float_partials) for n in items)
 
 
@@ -62,18 +67,42 @@ def vertex_cycles(
     return 61 + 14 + 25 + one + conv_groups * per_group
 
 
+def convolution_cycles(
+    elements: int,
+    kernel_first: int,
+    kernel_rest: int,
+    conv_groups_per_group: int,
+    conv_groups: int,
+    float_partials: bool,
+    workers: int,
+) -> int:
+    """Return the supervisor cycles of a depthwise convolution of `elements` field elements.
+
+    An item is one output element and one line of `kernel_first` kernel elements; the workers share the items evenly.
+    The list of items is not part of the published formula: that they are such is an assumption.
+    """
+    fixed = start_cycles(conv_groups_per_group, float_partials)
+    items = ceil_div(elements * kernel_rest, workers)
+    slowest = fixed + items * item_cycles(kernel_first, conv_groups_per_group, float_partials)
+    outputs = elements * conv_groups_per_group
+    return vertex_cycles(slowest, outputs, conv_groups_per_group, conv_groups, 1, float_partials, workers)
+
+
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
-    workers, side = chip.worker_contexts, settings["conv_groups_per_group"]
-    float_partials = settings["partials"] == "float32"
-    slowest = worker_cycles((ceil_div(fields["rows"], workers),), side, float_partials)
-    return vertex_cycles(
-        slowest, fields["outputs"], side, fields["conv_groups"], fields["in_groups"], float_partials, workers
+    return convolution_cycles(
+        fields["elements"],
+        fields["kernel_first"],
+        fields["kernel_rest"],
+        settings["conv_groups_per_group"],
+        fields["conv_groups"],
+        settings["partials"] == "float32",
+        chip.worker_contexts,
     )
 
 
 CODELET = Codelet(
     name="vmac",
-    fields=("rows", "outputs", "conv_groups", "in_groups"),
+    fields=("elements", "conv_groups", "kernel_first", "kernel_rest"),
     cycles=_cycles,
     source="poplibs ConvPartialVerticalMac estimate",
 )

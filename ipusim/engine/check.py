@@ -49,6 +49,7 @@ REDUCED = 1 << 22
 """Most elements that go into the results of a reduction that are compared."""
 
 _MOST_GROUPS = 16
+_MOST_CONV_GROUPS = 256
 
 Index = NDArray[np.intp]
 
@@ -152,7 +153,7 @@ class OpChecker:
         elif name in self._convolutions:
             x, w = arrays
             comparisons = compare_convolution(
-                self._convolutions[name], x, w, result, self._spread, _MOST_GROUPS, PRODUCTS
+                self._convolutions[name], x, w, result, self._spread, _MOST_CONV_GROUPS, PRODUCTS
             )
         elif name in self._pools:
             comparisons = [compare_pool(self._pools[name], arrays[0], result, self._spread, ELEMENTS)]

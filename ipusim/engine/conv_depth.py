@@ -9,7 +9,7 @@ import numpy as np
 from ipusim.ir.regions import IntArray
 from ipusim.lower.convolution import ConvWork
 from ipusim.plan.conv import ConvPlan
-from ipusim.plan.conv_estimate import AMP_NX1
+from ipusim.plan.conv_estimate import AMP_NX1, VMAC, first_extent, largest_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ def depth_of(work: ConvWork) -> Depth:
 
 def _height(plan: ConvPlan) -> int:
     """Return the elements along the first kernel dimension that a vertex takes at once."""
+    if plan.variant.vertex == VMAC:
+        return first_extent(plan.conv, largest_share(plan.conv, plan.variant, plan.split).kernel_h)
     return plan.unit_channels // plan.variant.in_channels if plan.variant.vertex == AMP_NX1 else 1
 
 

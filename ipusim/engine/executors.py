@@ -177,6 +177,7 @@ EXECUTORS: dict[str, Executor] = {
     "amp_nx1": _product,
     "hmac": _product,
     "outer_product": _product,
+    "vmac": _product,
     "reduce_add": _copy,
     "reduce_rows": _reduce,
     "cast_1d": _copy,

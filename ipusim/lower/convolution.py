@@ -19,7 +19,7 @@ from ipusim.lower.grid import Pairs, dense_index
 from ipusim.lower.matmul_operands import Side, multicast, shared_home
 from ipusim.lower.operands import bring
 from ipusim.plan.conv import ConvPlan
-from ipusim.plan.conv_estimate import AMP_1X1, AMP_NX1, VERTICES
+from ipusim.plan.conv_estimate import AMP_1X1, AMP_NX1, VERTICES, VMAC
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +110,8 @@ def _vertex(plan: ConvPlan, grid: ConvGrid) -> tuple[dict[str, IntArray], dict[s
         settings["filter_height"] = plan.unit_channels // variant.in_channels
     kernel_h, kernel_w = _extent(grid.kernel), np.full_like(lines, problem.kernel[1])
     first, rest = (kernel_h, kernel_w) if problem.rank == 2 else (kernel_w, kernel_h)
+    if variant.vertex == VMAC:
+        settings["conv_groups_per_group"] = variant.side
+        fields = {"elements": lines * width, "conv_groups": -(-_extent(grid.groups) // variant.side)}
+        return {**fields, "kernel_first": first, "kernel_rest": rest}, settings
     return {"lines": lines, "width": width, **fields, "kernel_first": first, "kernel_rest": rest}, settings

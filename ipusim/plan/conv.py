@@ -17,6 +17,7 @@ from ipusim.plan.conv_estimate import (
     AMP_NX1,
     HMAC,
     VERTICES,
+    VMAC,
     Conv,
     ConvEstimate,
     ConvSplit,
@@ -87,6 +88,7 @@ class ConvPlan:
             "vertex": VERTICES[self.variant.vertex],
             "units": self.variant.units,
             "grain": {"inner": self.variant.in_channels, "outer": self.variant.out_channels},
+            "side_by_side": self.variant.side if self.variant.side > 1 else None,
             "partials": self.problem.partials_format,
             "tiles_used": self.tiles_used,
             "estimated_cycles": self.cycles,
@@ -123,7 +125,8 @@ def conv_variants(problem: ConvProblem, chip: Chip) -> tuple[ConvVariant, ...]:
     """Return the vertices that can do `problem` on `chip` (dense reference, section 2.3).
 
     The AMP with all input channels of its units, one kernel element at a time; the AMP with all, a half or a quarter
-    of them and as many kernel elements at once; and, where channels do not fill the units, a dot product (HMAC).
+    of them and as many kernel elements at once; where channels do not fill the units, a dot product (HMAC); and, for
+    depthwise convolutions in 16 bits, sums of products of 4 channels, or 8 or 16 with 16-bit partials, at once (VMAC).
     """
     modes = [
         mode
@@ -147,6 +150,9 @@ def conv_variants(problem: ConvProblem, chip: Chip) -> tuple[ConvVariant, ...]:
     if modes and (problem.out_channels < modes[0].units or problem.in_channels < vector):
         outer = 2 if problem.partials_format == "float16" else 1
         found += [(HMAC, 0, channels, outer, 1) for channels in (2, 4, 16, 64) if channels < 4 * problem.in_channels]
+    if modes and problem.inputs_format == "float16" and problem.in_channels == problem.out_channels == 1:
+        sides = (4, 8, 16) if problem.partials_format == "float16" else (4,)
+        found += [(VMAC, 0, 1, 1, side) for side in sides if side < 4 * problem.groups]
     return tuple(ConvVariant(*variant) for variant in found)
 
 

@@ -12,6 +12,7 @@ from ipusim.codelets.amp_1x1 import vertex_cycles as amp_1x1_cycles
 from ipusim.codelets.amp_nx1 import convolution_cycles as amp_nx1_cycles
 from ipusim.codelets.hmac import convolution_cycles as hmac_cycles
 from ipusim.codelets.reduce_add import conv_reduce_cycles
+from ipusim.codelets.vmac import convolution_cycles as vmac_cycles
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.exchange import receive_cycles
 from ipusim.cost.reduction import later_stage_bytes, temporary_bytes
@@ -20,8 +21,9 @@ from ipusim.plan.dense_estimate import Machine, rearrange_cycles
 AMP_1X1 = 0
 AMP_NX1 = 1
 HMAC = 2
+VMAC = 3
 
-VERTICES = ("amp_1x1", "amp_nx1", "hmac")
+VERTICES = ("amp_1x1", "amp_nx1", "hmac", "vmac")
 """Codelets by the number that stands for them in a :class:`ConvVariant`."""
 
 
@@ -147,6 +149,16 @@ def product_cycles(machine: Machine, conv: Conv, variant: ConvVariant, share: Co
     float_inputs = conv.input_bytes == 4
     float_partials = conv.partial_bytes == 4
     lines = share.batch * share.h
+    if variant.vertex == VMAC:
+        return vmac_cycles(
+            lines * share.w,
+            first_extent(conv, share.kernel_h),
+            rest_extent(conv),
+            variant.side,
+            share.groups // variant.side,
+            float_partials,
+            machine.workers,
+        )
     if variant.vertex == HMAC:
         return hmac_cycles(
             lines,

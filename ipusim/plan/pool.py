@@ -16,6 +16,8 @@ from ipusim.ir.tensor import Op
 from ipusim.ops.pooling import pooling_window
 from ipusim.plan.conv_estimate import ConvSplit, ConvVariant, span
 from ipusim.plan.conv_problem import ConvProblem
+from ipusim.plan.dense import machine_of
+from ipusim.plan.dense_estimate import rearrange_cycles
 from ipusim.plan.dense_search import distinct_splits
 
 POOLS = ("avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d")
@@ -123,7 +125,7 @@ def plan_pool(graph: Graph, op: Op, chip: Chip) -> PoolPlan:
 
 
 def pool_terms(problem: ConvProblem, largest: bool, split: ConvSplit, chip: Chip) -> dict[str, int]:
-    """Return the estimated cycles of a cut: what a tile receives beside an even share of the input, and its windows."""
+    """Return the estimated cycles of a cut: its share of the input in this layout, the halo around it, the windows."""
     element_bytes = number_format(problem.inputs_format).bytes
     groups = ceil_div(problem.groups, split.p_groups)
     h, w = ceil_div(problem.field_out[0], split.p_h), ceil_div(problem.field_out[1], split.p_w)
@@ -135,6 +137,7 @@ def pool_terms(problem: ConvProblem, largest: bool, split: ConvSplit, chip: Chip
         own *= ceil_div(extent, parts)
     halo = max(0, groups * held - own) * element_bytes
     return {
+        "rearrange": rearrange_cycles(machine_of(chip), own * element_bytes, problem.field_in[1], element_bytes),
         "inputs": receive_cycles(halo, rate_sixteenths(chip.exchange_bytes_per_cycle)),
         "pool": vertex_cycles(groups * h * w, *problem.kernel, element_bytes == 4, not largest, chip.worker_contexts),
     }

@@ -195,9 +195,10 @@ def test_registered_slic_vmac_and_outer_product() -> None:
     quarter = codelet("slic").cycles(fields, {**settings, "inputs": "float8_e5m2"}, CHIP)
     assert quarter == half - 3 * (slic.weight_load_cycles(2, 2, 6) - 54)
 
-    slowest = vmac.worker_cycles((2,), 4, False)
-    fields = {"rows": 12, "outputs": 48, "conv_groups": 2, "in_groups": 3}
-    expected = vmac.vertex_cycles(slowest, 48, 4, 2, 3, False, 6)
+    # 14 elements and kernel lines of 3 in 2 columns: 28 items, at most 5 for each of 6 workers.
+    slowest = vmac.worker_cycles((3,) * 5, 4, False)
+    fields = {"elements": 14, "conv_groups": 2, "kernel_first": 3, "kernel_rest": 2}
+    expected = vmac.vertex_cycles(slowest, 56, 4, 2, 1, False, 6)
     assert codelet("vmac").cycles(fields, {**HALF, "conv_groups_per_group": 4}, CHIP) == expected
 
     outer = codelet("outer_product").cycles(

@@ -13,6 +13,7 @@ from ipusim.plan.conv_estimate import (
     AMP_1X1,
     AMP_NX1,
     HMAC,
+    VMAC,
     ConvSplit,
     ConvVariant,
     estimate,
@@ -88,6 +89,16 @@ def test_variants_follow_the_channels():
     assert HMAC in {variant.vertex for variant in narrow}
     single = conv_variants(_problem((1, 64, 8, 8), (64, 64, 3, 3), "float32"), BOW)
     assert {variant.in_channels for variant in single} == {2, 4, 8}
+
+
+def test_depthwise_convolutions_take_channels_side_by_side():
+    problem = _problem((1, 64, 28, 28), (64, 1, 3, 3), padding=1, groups=64, partials="float16")
+    assert {variant.side for variant in conv_variants(problem, BOW) if variant.vertex == VMAC} == {4, 8, 16}
+    assert plan_convolution(problem, BOW).to_dict()["vertex"] == "vmac"
+    wide = _problem((1, 64, 28, 28), (64, 1, 3, 3), padding=1, groups=64, partials="float32")
+    assert {variant.side for variant in conv_variants(wide, BOW) if variant.vertex == VMAC} == {4}
+    single = _problem((1, 64, 28, 28), (64, 1, 3, 3), "float32", padding=1, groups=64, partials="float32")
+    assert VMAC not in {variant.vertex for variant in conv_variants(single, BOW)}
 
 
 def test_strided_kernels_of_one_are_not_flat():
