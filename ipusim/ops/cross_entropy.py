@@ -1,0 +1,46 @@
+"""Cross-entropy of logits and target probabilities, the mean over all rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ir.tensor import Tensor
+from ipusim.ops.composite import composite
+from ipusim.ops.spec import Attrs, Expansion, F64Array, ShapeError, TensorType, common_dtype, shown
+
+
+def _infer(inputs: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
+    logits, targets = inputs
+    if logits.shape != targets.shape:
+        message = f"{shown(logits)} and {shown(targets)} differ in shape"
+        raise ShapeError(message, operand=1, hint="targets are a probability for each class")
+    return TensorType((1,), common_dtype(inputs))
+
+
+def _reference(arrays: tuple[F64Array, ...], _attrs: Attrs) -> F64Array:
+    logits, targets = arrays
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    logarithms = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return np.asarray([-(targets * logarithms).sum(axis=-1).mean()])
+
+
+def _expand(graph: Expansion, inputs: tuple[Tensor, ...], _attrs: Attrs) -> None:
+    """Logarithms of the softmax times the targets; the mean over everything, times minus the number of classes."""
+    logits, targets = inputs
+    last = (len(logits.shape) - 1,)
+    shifted = graph.add("sub", logits.name, graph.add("max", logits.name, axes=last, keepdims=True))
+    total = graph.add("sum", graph.add("exp", shifted), axes=last, keepdims=True)
+    logarithms = graph.add("sub", shifted, graph.add("log", total))
+    mean = graph.add("mean", graph.add("mul", targets.name, logarithms), axes=())
+    graph.add("scale_shift", mean, scale=-float(logits.shape[-1]), shift=0.0)
+
+
+OP = composite(
+    "cross_entropy",
+    "Cross-entropy of logits and target probabilities along the last axis, the mean over all rows",
+    ("logits", "targets"),
+    _infer,
+    _reference,
+    _expand,
+    flops_per_element=1,
+)
