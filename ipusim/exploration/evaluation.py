@@ -83,6 +83,7 @@ def _figures(run: Run) -> dict[str, Any]:
         "flops": run.flops,
         "peak_seconds": run.flops / peak / 1e12 if peak else None,
         "energy_j": run.energy_j,
+        "energy_by_component": run.energy_by_component,
         "area_mm2": chip_area_mm2(chip),
         "max_tile_bytes": memory["max_tile_bytes"],
         "total_bytes": memory["total_bytes"],

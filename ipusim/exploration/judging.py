@@ -44,6 +44,15 @@ class Verdict:
     by_workload: dict[str, dict[str, Any]]
     violation: float
 
+    def energy_by_component(self, space: Space) -> dict[str, float]:
+        """Return the energy of a point in joules by component, over the workloads; empty where it is not known."""
+        found: dict[str, float] = {}
+        for member in space.members:
+            parts = self.by_workload.get(member.label, {}).get("energy_by_component") or {}
+            for name, energy_j in parts.items():
+                found[name] = found.get(name, 0.0) + member.weight * energy_j
+        return found if self.figures.get("energy_j") is not None else {}
+
     def judged(self, space: Space) -> Judged:
         """Return the verdict as samplers see it."""
         costs = [objective.cost(self.figures) for objective in space.objectives]

@@ -135,7 +135,7 @@ class Exploration:
         wanted = dict.fromkeys(positions)
         with closing(Store(self.path)) as store:
             found = {
-                position: nested_row(verdict)
+                position: nested_row(self.space, verdict)
                 for position in wanted
                 for verdict in verdicts(self.space, store, self.key, position, 1)
             }

@@ -16,6 +16,7 @@ MOST_GROUPS = 12
 """A parameter with more values than this is cut into groups of about the same number of points."""
 
 _BINS = 8
+_LEAST_IN_BIN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,14 @@ def _groups(values: Sequence[Any]) -> tuple[IntArray, list[str]]:
     """Return the group of each point and the names of the groups."""
     distinct = list(dict.fromkeys(map(_hashable, values)))
     numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in distinct)
-    if len(distinct) <= MOST_GROUPS or not numeric:
+    if len(distinct) <= min(MOST_GROUPS, len(values) // 2) or not numeric:
         distinct = sorted(distinct) if numeric else distinct
         index = {value: place for place, value in enumerate(distinct)}
         group = np.array([index[_hashable(value)] for value in values], dtype=np.int64)
         return group, [_text(each) for each in distinct]
     numbers = np.array(values, dtype=np.float64)
-    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, _BINS + 1)))
+    n_bins = min(_BINS, max(2, len(numbers) // _LEAST_IN_BIN))
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, n_bins + 1)))
     group = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(edges) - 2)
     used, group = np.unique(group, return_inverse=True)
     members = [numbers[group == place] for place in range(len(used))]

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from ipusim.cost.energy import Energy
 from ipusim.errors import BadInputError, Problem
 from ipusim.exploration.judging import Verdict
 from ipusim.exploration.metrics import METRICS
@@ -19,10 +20,13 @@ from ipusim.files.atomic import write_atomic
 KINDS = (".csv", ".json", ".parquet")
 """Endings of the files that a table can be written to."""
 
+COMPONENTS = tuple(Energy().to_dict())
+"""What energy is told apart into."""
+
 _PER_WORKLOAD = ("cycles", "seconds", "flops", "energy_j", "max_tile_bytes")
 
 
-def nested_row(verdict: Verdict) -> dict[str, Any]:
+def nested_row(space: Space, verdict: Verdict) -> dict[str, Any]:
     """Return a point with its parameters, figures and workloads."""
     return {
         "position": verdict.point.position,
@@ -30,6 +34,7 @@ def nested_row(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "parameters": dict(verdict.point.values),
         "figures": dict(verdict.figures),
+        "energy_by_component": verdict.energy_by_component(space),
         "workloads": verdict.by_workload,
     }
 
@@ -41,6 +46,8 @@ def flat_row(space: Space, verdict: Verdict) -> dict[str, Any]:
         value = verdict.point.values.get(parameter.name)
         row[parameter.name] = json.dumps(value) if isinstance(value, list) else value
     row |= {name: verdict.figures.get(name) for name in METRICS}
+    energies = verdict.energy_by_component(space)
+    row |= {f"energy_j.{name}": energies.get(name) for name in COMPONENTS}
     if len(space.members) > 1:
         for member in space.members:
             figures = verdict.by_workload.get(member.label, {})

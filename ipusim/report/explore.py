@@ -17,6 +17,7 @@ Document = Mapping[str, Any]
 
 _MOST_ROWS = 15
 _MOST_EFFECTS = 8
+_ENERGY = ("energy_j", "power_w", "tflops_per_w")
 _BAR = 16
 _STATUSES = {
     "ok": "run and allowed",
@@ -56,6 +57,7 @@ def render_exploration(document: Document, width: int = 80, colour: bool = False
         parts += [heading(f"{objectives[0]} and {objectives[1]}", "o Pareto front"), picture] if picture else []
     elif front and "top" not in document:
         parts += [heading("Best point"), *_table(front[:1], document, objectives, width)]
+    parts += _energy(document)
     parts += _effects(document)
     parts += _reasons(document)
     parts += [heading("In short"), *bullets(document["summary"])]
@@ -118,6 +120,26 @@ def _table(
     if left_out:
         parts.append(indented(sentence(f"(not shown: {', '.join(left_out)}; --csv has them)", QUIET)))
     return parts
+
+
+def _energy(document: Document) -> list[RenderableType]:
+    """Return where the energy of the best point goes, if energy is an objective in some way."""
+    asked = [each for each in document["objectives"] if each.partition(":")[0] in _ENERGY]
+    if not asked or asked[0] not in document["best"]:
+        return []
+    point = document["best"][asked[0]]
+    parts = point["energy_by_component"]
+    total = sum(parts.values())
+    if not total:
+        return []
+    table = columns("left", "left", "right", "right")
+    for name, energy_j in sorted(parts.items(), key=lambda item: -item[1]):
+        share = energy_j / total
+        table.add_row(
+            name.replace("_", " "), bar(share, _BAR, "cyan"), format_percent(share), figure_text("energy_j", energy_j)
+        )
+    name = asked[0].partition(":")[0]
+    return [heading("Where the energy goes", f"at the best {figure_words(name)}"), indented(table)]
 
 
 def _effects(document: Document) -> list[RenderableType]:
