@@ -5,8 +5,8 @@ space and in the order of the sampler, which values were chosen and which simula
 however a space was explored. ``timings``, ``claims`` and ``owners`` are not.
 
 A simulation is claimed before it is started, so that several processes can share a file without doing anything twice:
-who finds a claim of a living process waits for its result. A process is taken for dead when its host says so, or when
-it has not been heard of for a minute.
+who finds a claim of a living process waits for its result. A process of this host is taken for dead when there is none
+of its number, or only a younger one; a process of another host when it has not been heard of for a minute.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from psutil import pid_exists
+from psutil import NoSuchProcess, Process
 
 from ipusim.errors import BadInputError, IpusimError, Problem
 
@@ -183,12 +183,6 @@ class Store:
             connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (self.owner, now))
             self._heard = now
 
-    def beat(self) -> None:
-        """Say that this process lives, if that was not said in the last seconds."""
-        if time.time() - self._heard > _BEAT_S:
-            with self._writing() as connection:
-                self._beat(connection)
-
     def put(self, rows: Iterable[tuple[str, Row, float]]) -> None:
         """Keep finished simulations: key, row and the seconds that each took; one that is there already stays."""
         with self._writing() as connection:
@@ -244,10 +238,14 @@ class Store:
 
 
 def _lives(owner: str, heard: float) -> bool:
+    """Tell whether an owner lives; on this host, a process of its number that is not younger than its last word."""
     host, pid, _ = owner.rsplit(":", 2)
-    if host == socket.gethostname() and not pid_exists(int(pid)):
+    if host != socket.gethostname():
+        return time.time() - heard < _SILENT_S
+    try:
+        return Process(int(pid)).create_time() <= heard
+    except NoSuchProcess:
         return False
-    return time.time() - heard < _SILENT_S
 
 
 def _words(error: sqlite3.Error, path: Path) -> str:

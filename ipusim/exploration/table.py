@@ -17,9 +17,6 @@ from ipusim.exploration.metrics import METRICS
 from ipusim.exploration.space import Space
 from ipusim.files.atomic import write_atomic
 
-KINDS = (".csv", ".json", ".parquet")
-"""Endings of the files that a table can be written to."""
-
 COMPONENTS = tuple(Energy().to_dict())
 """What energy is told apart into."""
 
