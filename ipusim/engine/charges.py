@@ -25,7 +25,7 @@ uneven shares              the estimate costs the largest share; where sizes do 
                            longer (a remainder beside whole vectors), and the groups of a deep reduction differ
 ========================== =========================================================================================
 
-:data:`NONE` switches the first five off; then program and estimate agree term by term, but for the last four. The
+:data:`NONE` switches the first five off; then program and estimate agree term by term, but for the last five. The
 terms ``regroup`` and ``rearrange`` of an estimate are never executed by the matmul: the first is an assumption about
 the operator that follows, the second about the layout that operands come in, and here graph inputs are made in the
 layout that their first operator wants.
