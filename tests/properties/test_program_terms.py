@@ -16,7 +16,7 @@ from ipusim.engine.timing import time_program
 from ipusim.pipeline.compiling import compile_workload
 from ipusim.plan.dense_estimate import largest_share
 
-DATA = Path(__file__).parents[1] / "data" / "bow_matmul_measured.csv"
+DATA = Path(__file__).parents[2] / "ipusim" / "validation" / "data" / "bow_matmul_measured.csv"
 EXACT = ("slice", "inputs", "weights", "amp", "update", "add")
 BOW = load_chip("bow")
 
