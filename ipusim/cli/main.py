@@ -18,7 +18,7 @@ COMMANDS = {
     "compile": "Show what the compiler decided: graph, plan, program or memory.",
     "compare": "Dense against sparse: speed-up by density, block size and mode.",
     "report": "Show a saved result, at the terminal or as a page.",
-    "validate": "The model against published measurements: how far off is it, and where?",
+    "validate": "How far is the model from published measurements, and where?",
     "explore": "A space of chips: Pareto front, what matters, resumable.",
     "chips": "The packaged chips, every constant with its source.",
     "schema": "JSON Schema of chip, workload and space files, for editors.",

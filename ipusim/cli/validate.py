@@ -20,7 +20,7 @@ def command(
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> int:
-    """The model against published measurements: how far off is it, and where?
+    """How far is the model from published measurements, and where?
 
     Runs the packaged measurements of real hardware through compiler and timing, as
     a user's workload runs, and shows bias, mean and worst error of each source.
