@@ -306,6 +306,13 @@ class Run:
         stored = tuple(non_zeros(tensor, graph.seed) for tensor in inputs)
         return find_op(op.kind).flops(inputs, outputs, op.attrs, stored)
 
+    @cached_property
+    def _fused_into(self) -> dict[str, str]:
+        """The op in whose compute set another op is computed, by the name of the other."""
+        program = self.compiled.program
+        assert program is not None
+        return {name: step.op for step, _ in program.supersteps() for name in step.fused}
+
     def _op_entry(self, op: Op, energies: Mapping[str, Energy] | None) -> dict[str, Any]:
         plan = self.compiled.plans.get(op.name)
         entry: dict[str, Any] = {
@@ -324,6 +331,7 @@ class Run:
                 "cycles_by_phase": self.trace.by_phase(op.name),
                 "terms": self.trace.terms(op.name),
                 "imbalance": self.trace.idle_fraction(op.name),
+                "fused_into": self._fused_into.get(op.name),
             }
         return entry
 

@@ -40,6 +40,9 @@ def _figures(ops: list[Mapping[str, Any]], total: int, hz: float) -> RenderableT
     table.add_row(*(Text(label, HEADING) for label in labels))
     for op in ops:
         rate = op["flops"] / op["cycles"] * hz if op["cycles"] and op["flops"] else None
+        if op.get("fused_into"):
+            table.add_row(op["name"], op["op"], Text(f"in {op['fused_into']}", QUIET))
+            continue
         table.add_row(
             op["name"],
             op["op"],

@@ -232,3 +232,8 @@ def _named(name):
         "tensors": {"w": {"shape": [16, 16]}, "x": {"shape": [16, 8]}},
         "ops": [{"op": "matmul", "inputs": ["w", "x"], "output": "y"}],
     }
+
+
+def test_an_operator_that_is_computed_along_with_another_says_so():
+    result = ipusim.simulate("quickstart", explain=False).to_dict()
+    assert {op["name"]: op["fused_into"] for op in result["ops"]} == {"product": None, "shifted": "y", "y": None}
