@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ipusim.errors import BadInputError, IpusimError, Problem
-from ipusim.exploration.evaluation import FAILED, INFEASIBLE
 from ipusim.exploration.executors.task import Executor, Task
 from ipusim.exploration.judging import OK, Judge
 from ipusim.exploration.keys import digest_of, model_key
 from ipusim.exploration.load import SpaceLike, load_space
 from ipusim.exploration.order import SharingOrder
+from ipusim.exploration.pending import Pending
 from ipusim.exploration.resolving import Resolver, reason_of, result_keys
 from ipusim.exploration.result import Exploration
 from ipusim.exploration.samplers.registry import find_sampler
 from ipusim.exploration.space import Space
-from ipusim.exploration.store import Point, Row, Store
+from ipusim.exploration.store import NO_RESULTS, Point, Store
 from ipusim.exploration.waiting import wait_for_others
 from ipusim.files.wording import FieldError
 from ipusim.pipeline.processes import default_workers
@@ -27,6 +27,11 @@ Progress = Callable[[str], None]
 
 INVALID = "invalid"
 EXCLUDED = "excluded"
+
+_CLAIMED_PER_WORKER = 64
+"""Simulations that are claimed at once, so that others on the same file get their part of a generation."""
+
+_CLAIMED_AT_ONCE = 4096
 
 
 def explore(
@@ -83,8 +88,11 @@ def explore(
     if problems:
         raise BadInputError(problems)
     path = Path(store) if store is not None else Path(f"{loaded.name}.sqlite")
+    n_workers = workers or default_workers()
+    claimed = _CLAIMED_PER_WORKER * n_workers if scheduler is None else _CLAIMED_AT_ONCE
     with closing(Store(path)) as opened:
-        walk = Walk(loaded, opened, lambda: _executor(loaded, workers, scheduler), progress or (lambda _text: None))
+        say = progress or (lambda _text: None)
+        walk = Walk(loaded, opened, lambda: _executor(loaded, n_workers, scheduler), say, claimed)
         interrupted = walk.run()
     return Exploration(loaded, path, walk.key, interrupted)
 
@@ -96,7 +104,7 @@ def saved(
     loaded = load_space(space, settings, **changes)
     path = Path(store) if store is not None else Path(f"{loaded.name}.sqlite")
     if not path.is_file():
-        raise BadInputError([Problem(str(path), 0, 0, "", "there are no results yet", "explore the space first")])
+        raise BadInputError([Problem(str(path), 0, 0, "", NO_RESULTS, "explore the space first")])
     return Exploration(loaded, path, space_key(loaded), interrupted=False)
 
 
@@ -127,12 +135,11 @@ def space_key(space: Space) -> str:
     )
 
 
-def _executor(space: Space, workers: int | None, scheduler: str | None) -> Executor:
+def _executor(space: Space, n_workers: int, scheduler: str | None) -> Executor:
     if scheduler is not None:
         from ipusim.exploration.executors.cluster import Cluster
 
         return Cluster(space, scheduler)
-    n_workers = workers or default_workers()
     if n_workers == 1:
         from ipusim.exploration.executors.inline import Inline
 
@@ -145,18 +152,36 @@ def _executor(space: Space, workers: int | None, scheduler: str | None) -> Execu
 class Walk:
     """Walks through the points of a space, generation by generation.
 
+    Parameters
+    ----------
+    space : Space
+    store : Store
+    start : callable
+        Returns the executor; called when there is something to simulate.
+    progress : callable
+    claimed : int
+        Simulations that are claimed at once.
+
     Attributes
     ----------
     key : str
         Key of the space in the store.
     """
 
-    def __init__(self, space: Space, store: Store, start: Callable[[], Executor], progress: Progress) -> None:
+    def __init__(
+        self,
+        space: Space,
+        store: Store,
+        start: Callable[[], Executor],
+        progress: Progress,
+        claimed: int = _CLAIMED_AT_ONCE,
+    ) -> None:
         self.key = space_key(space)
         self._space = space
         self._store = store
         self._start = start
         self._say = progress
+        self._claimed = claimed
         self._executor: Executor | None = None
         self._resolver = Resolver(space)
         self._judge = Judge(space, self._resolver)
@@ -167,7 +192,7 @@ class Walk:
     def run(self) -> bool:
         """Finish every point; return whether the user interrupted it."""
         sampler = find_sampler(self._space.sampler)
-        self._store.add_space(self.key, self._space.name)
+        self._store.add_space(self.key, self._space.name, model_key())
         self._store.forget_failures(self.key)
         search = sampler.start(self._space)
         try:
@@ -202,12 +227,9 @@ class Walk:
                 open_points.append(point)
             else:
                 points[position] = point
-        rows = self._simulate(open_points)
-        for point in open_points:
-            points[point.position] = _finished(point, rows)
-        found = [points[position] for position in sorted(points)]
-        self._store.put_points(self.key, [point for point in found if known.get(point.position) != point])
-        return found
+        self._store.put_points(self.key, [point for point in points.values() if known.get(point.position) != point])
+        points |= {point.position: point for point in self._finish(open_points)}
+        return [points[position] for position in sorted(points)]
 
     def _resolve(self, position: int, chosen: Mapping[str, Any]) -> Point:
         """Return a point that is still to be simulated, or why it is not."""
@@ -225,39 +247,49 @@ class Walk:
             return Point(position, values, (), INVALID, reason_of(error))
         return Point(position, values, keys, OK, "")
 
-    def _simulate(self, points: Sequence[Point]) -> dict[str, Row]:
-        """Return the simulations of some points, by key; those that are not in the store are done now."""
+    def _finish(self, points: Sequence[Point]) -> list[Point]:
+        """Return some points with what their simulations came to; those that are not in the store are done now.
+
+        A point is kept as soon as all its simulations are there.
+        """
         tasks = {key: Task(key, point.values, member) for point in points for member, key in enumerate(point.keys)}
-        mine, theirs = self._store.claim(list(tasks)) if tasks else (set(), set())
-        self._perform([task for key, task in tasks.items() if key in mine])
+        pending = Pending(points)
+        finished = self._settled(pending)
+        theirs: set[str] = set()
+        parts = self._order([tasks[key] for key in pending.keys], self._claimed) if pending.keys else []
+        for part in parts:
+            mine, others = self._store.claim([task.key for task in part])
+            theirs |= others
+            finished += self._perform([task for task in part if task.key in mine], pending)
         while theirs:
             self._say(f"waiting for {len(theirs)} points of another process")
             mine, theirs = wait_for_others(self._store, theirs)
-            self._perform([task for key, task in tasks.items() if key in mine])
-        return self._store.rows(list(tasks))
+            finished += self._perform([task for part in parts for task in part if task.key in mine], pending)
+        finished += self._settled(pending)
+        if pending.keys:
+            raise IpusimError("the results of a point are missing from the store: was the file changed?")
+        return finished
 
-    def _perform(self, tasks: list[Task]) -> None:
-        """Do tasks, and keep each result as soon as it is there."""
+    def _settled(self, pending: Pending) -> list[Point]:
+        """Return the points whose simulations are in the store, and keep them."""
+        found = pending.arrived(self._store.rows(pending.keys))
+        self._store.put_points(self.key, found)
+        return found
+
+    def _perform(self, tasks: list[Task], pending: Pending) -> list[Point]:
+        """Do tasks, keep each result, and each point that is finished with it, as soon as it is there."""
         if not tasks:
-            return
+            return []
         if self._executor is None:
             self._executor = self._start()
-        for done in self._executor.run(self._order(tasks)):
-            self._store.put([(done.task.key, done.row, done.seconds)])
+        finished = []
+        for done in self._executor.run(tasks):
+            found = pending.arrived({done.task.key: done.row})
+            self._store.put([(done.task.key, done.row, done.seconds)], self.key, found)
+            finished += found
             self._n_simulated += 1
             self._say(f"{self._n_simulated} simulated, {self._position} points finished before")
-
-
-def _finished(point: Point, rows: Mapping[str, Row]) -> Point:
-    """Return a point with what its simulations came to."""
-    found = [rows.get(key) for key in point.keys]
-    if any(row is None for row in found):
-        raise IpusimError("the results of a point are missing from the store: was the file changed?")
-    for status in (FAILED, INFEASIBLE):
-        for row in found:
-            if row is not None and row["status"] == status:
-                return Point(point.position, point.values, point.keys, status, row["reason"])
-    return point
+        return finished
 
 
 def _plain(value: Any) -> Any:

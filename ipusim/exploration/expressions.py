@@ -70,6 +70,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": math.sqrt,
 }
 
+_ARGUMENTS = {"max": (2, 200), "min": (2, 200), "round": (1, 2), "round_down": (2, 2)}
+"""Fewest and most arguments of a function; of the others one."""
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -152,7 +155,10 @@ def parse_expression(text: str) -> Expression:
         raise FieldError(f"{shorten(text)!r} has too many parts")
     names: dict[str, None] = {}
     _check(tree, names)
-    return Expression(text, tuple(names), tree, isinstance(tree, (ast.Compare, ast.BoolOp)) or _negates(tree))
+    found = Expression(text, tuple(names), tree, isinstance(tree, (ast.Compare, ast.BoolOp)) or _negates(tree))
+    if not names:
+        found.evaluate(no_names)
+    return found
 
 
 def _negates(tree: ast.expr) -> bool:
@@ -198,6 +204,10 @@ def _children(node: ast.expr) -> list[ast.expr]:
         if node.func.id not in _FUNCTIONS:
             hint = did_you_mean(node.func.id, _FUNCTIONS) or f"there are {join_words(_FUNCTIONS, 'and')}"
             raise FieldError(f"unknown function {shorten(node.func.id)!r}", hint)
+        least, most = _ARGUMENTS.get(node.func.id, (1, 1))
+        if not least <= len(node.args) <= most:
+            wanted = f"at least {least}" if most > 2 else join_words(map(str, sorted({least, most})), "or")
+            raise FieldError(f"{node.func.id} takes {wanted} numbers, found {len(node.args)}")
         return node.args
     raise FieldError(f"an expression cannot hold {shorten(ast.unparse(node))!r}")
 

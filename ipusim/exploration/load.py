@@ -91,6 +91,7 @@ class _Reader:
         constraints = self._constraints(file, parameters)
         self._check_graphs(parameters, members)
         objectives = self._all("objectives", file.objectives, parse_objective)
+        self._check_objectives(file)
         self._attempt(("sampler",), find_sampler, file.sampler)
         if self.problems:
             raise BadInputError(in_order(self.problems, self.document))
@@ -282,6 +283,12 @@ class _Reader:
             self._check_names(("constraints", index), expression, parameters, (*METRICS, *CHIP_FIGURES))
         return found
 
+    def _check_objectives(self, file: SpaceFile) -> None:
+        metrics = [text.partition(":")[0].strip() for text in file.objectives]
+        for index, metric in enumerate(metrics):
+            if metric in metrics[:index]:
+                self._report(("objectives", index), f"{metric!r} is an objective already")
+
     def _check_names(
         self, place: Place, expression: Expression, parameters: Sequence[Parameter], others: Sequence[str]
     ) -> None:
@@ -323,8 +330,20 @@ class _Reader:
 
 
 def _without(data: dict[str, Any], broken: set[str]) -> dict[str, Any]:
-    """Return a document without the keys, and the parameters, that problems at the dotted paths `broken` concern."""
+    """Return a document without the keys, and the parameters, that problems at the dotted paths `broken` concern.
+
+    Of a workload with a wrong name or weight the workload itself is kept.
+    """
     kept = {key: value for key, value in data.items() if key == "parameters" or not _is_in(key, broken)}
+    kept.setdefault("name", "space")
+    listed = data.get("workloads")
+    if isinstance(listed, list) and "workloads" not in broken:
+        kept["workloads"] = [
+            {"workload": each["workload"]}
+            if isinstance(each, dict) and "workload" in each and _is_in(f"workloads.{index}", broken)
+            else each
+            for index, each in enumerate(listed)
+        ]
     parameters = kept.get("parameters")
     if isinstance(parameters, dict):
         kept["parameters"] = {key: each for key, each in parameters.items() if not _is_in(f"parameters.{key}", broken)}

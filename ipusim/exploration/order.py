@@ -11,7 +11,9 @@ from ipusim.plan.cache import not_written
 
 
 class SharingOrder:
-    """Puts simulations by workload, then by the parameters that programs depend on, then as they were.
+    """Puts simulations by the parameters that programs depend on, else as they were; in parts, each by workload.
+
+    So those of one program follow one another, and after each part its points are finished in all workloads.
 
     Which parameters these are is found out by compiling the first simulation.
     """
@@ -21,12 +23,14 @@ class SharingOrder:
         self._resolver = resolver
         self._names: tuple[str, ...] | None = None
 
-    def __call__(self, tasks: list[Task]) -> list[Task]:
-        """Return tasks in the order in which they are best done."""
+    def __call__(self, tasks: list[Task], most: int) -> list[list[Task]]:
+        """Return tasks in the order in which they are best done, in parts of at most so many."""
         if self._names is None:
             self._names = self._shaping(tasks[0])
         names = self._names
-        return sorted(tasks, key=lambda task: (task.member, repr([task.values[name] for name in names])))
+        ordered = sorted(tasks, key=lambda task: repr([task.values[name] for name in names]))
+        parts = (ordered[start : start + most] for start in range(0, len(ordered), most))
+        return [sorted(part, key=lambda task: task.member) for part in parts]
 
     def _shaping(self, task: Task) -> tuple[str, ...]:
         """Return the parameters that the program of a simulation depends on."""

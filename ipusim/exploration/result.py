@@ -9,7 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ipusim.exploration.judging import Verdict
+from ipusim.exploration.keys import model_key
 from ipusim.exploration.pareto import pareto_front
 from ipusim.exploration.samplers.registry import DEFAULT_BUDGET, find_sampler
 from ipusim.exploration.sensitivity import Effect, effect_of
@@ -54,7 +57,7 @@ class Exploration:
 
     def verdicts(self) -> Iterator[Verdict]:
         """Yield what became of every finished point, in the order of the sampler."""
-        with closing(Store(self.path)) as store:
+        with closing(Store(self.path, writes=False)) as store:
             yield from verdicts(self.space, store, self.key, 0, self.n_wanted)
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -87,7 +90,9 @@ class Exploration:
         costs = self.survey.costs(self.space)
         if not len(costs):
             return {}
-        indices = [int(costs[:, place].argmin()) for place in range(len(self.space.objectives))]
+        # of equally good points, the one that is best in the other objectives
+        orders = [np.lexsort((*costs.T[::-1], costs[:, place])) for place in range(costs.shape[1])]
+        indices = [int(order[0]) for order in orders]
         found = {point["position"]: point for point in self._listed([self.survey.positions[each] for each in indices])}
         return {
             objective.text: found[self.survey.positions[index]]
@@ -117,8 +122,9 @@ class Exploration:
 
     def status(self) -> dict[str, Any]:
         """Return how far it is, quickly."""
-        with closing(Store(self.path)) as store:
+        with closing(Store(self.path, writes=False)) as store:
             finished = store.n_points(self.key, 0, self.n_wanted)
+            older, other = store.others(self.key, self.space.name, model_key())
             simulations, seconds = store.seconds()
         return {
             "space": self.space.name,
@@ -127,13 +133,15 @@ class Exploration:
             "wanted": self.n_wanted,
             "simulations_in_store": simulations,
             "processor_seconds": seconds,
+            "points_of_other_versions": older,
+            "points_of_other_settings": other,
         }
 
     def _listed(self, positions: list[int]) -> list[dict[str, Any]]:
         from ipusim.exploration.table import nested_row
 
         wanted = dict.fromkeys(positions)
-        with closing(Store(self.path)) as store:
+        with closing(Store(self.path, writes=False)) as store:
             found = {
                 position: nested_row(self.space, verdict)
                 for position in wanted

@@ -2,7 +2,8 @@
 
 ``results`` has one row for every simulation, under the digest of chip, workload and model; ``points`` says, space by
 space and in the order of the sampler, which values were chosen and which simulations they led to. Both are the same
-however a space was explored. ``timings``, ``claims`` and ``owners`` are not.
+however a space was explored. ``models`` says of which version of the model a space is. ``timings``, ``claims`` and
+``owners`` are not the same.
 
 A simulation is claimed before it is started, so that several processes can share a file without doing anything twice:
 who finds a claim of a living process waits for its result. A process of this host is taken for dead when there is none
@@ -17,7 +18,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -43,10 +44,13 @@ CREATE TABLE IF NOT EXISTS points (
     PRIMARY KEY (space, position)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spaces (key TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS models (space TEXT PRIMARY KEY, model TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS timings (key TEXT PRIMARY KEY, seconds REAL, finished REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, heard REAL) WITHOUT ROWID;
 """
+
+NO_RESULTS = "there are no results yet"
 
 Row = dict[str, Any]
 
@@ -83,7 +87,9 @@ class Store:
     Parameters
     ----------
     path : Path
-        Made if it is not there.
+        Made if it is not there and may be written.
+    writes : bool
+        Whether anything is to be written; a file on which nobody may write can still be read.
 
     Raises
     ------
@@ -91,24 +97,46 @@ class Store:
         When the file cannot be opened, or is something else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, writes: bool = True) -> None:
         self.path = path
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
         self._heard = 0.0
         try:
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-            self._prepare()
+            is_new = self._check()
+            if writes:
+                self._prepare()
         except sqlite3.Error as error:
-            raise BadInputError([Problem(str(path), 0, 0, "", _words(error, path))]) from None
+            raise _unusable(error, path) from None
+        self._writes = writes
+        if is_new and not writes:
+            raise BadInputError([Problem(str(path), 0, 0, "", NO_RESULTS, "explore the space first")])
 
-    def _prepare(self) -> None:
+    def _check(self) -> bool:
+        """Return whether the file is new; refuse one that is something else."""
+        try:
+            is_new = not self._tables()
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error) or not _is_settled(self.path):
+                raise
+            # without the right to write, SQLite reads a file in WAL mode only if told that nobody else does
+            self._connection.close()
+            uri = f"{self.path.resolve().as_uri()}?immutable=1"
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            is_new = not self._tables()
         run = self._connection.execute
         application, schema = (run(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        is_new = not run("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if not is_new and application != APPLICATION:
             raise sqlite3.DatabaseError("it is an SQLite file, but not one of ipusim's")
         if not is_new and schema != SCHEMA:
             raise sqlite3.DatabaseError(f"it was written by another version of ipusim (schema {schema}, not {SCHEMA})")
+        return is_new
+
+    def _tables(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
         with self._writing():
@@ -133,13 +161,19 @@ class Store:
 
     def close(self) -> None:
         """Give back what is claimed, and close the file."""
-        try:
-            with self._writing() as connection:
+        if self._writes:
+            # if the disk is full or the file is gone: claims of a process that has ended count for nothing
+            with suppress(IpusimError, sqlite3.Error), self._writing() as connection:
                 connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
                 connection.execute("DELETE FROM owners WHERE owner = ?", (self.owner,))
-        except (IpusimError, sqlite3.Error):
-            pass  # the disk is full or the file is gone: claims of a process that has ended count for nothing
         self._connection.close()
+
+    def _query(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield what a query finds."""
+        try:
+            yield from self._connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise _unusable(error, self.path) from None
 
     def forget_failures(self, space: str) -> None:
         """Drop the points of a space that failed, and all simulations that did, so that they are tried again."""
@@ -147,10 +181,30 @@ class Store:
             connection.execute("DELETE FROM points WHERE space = ? AND status = 'failed'", (space,))
             connection.execute("DELETE FROM results WHERE status = 'failed'")
 
-    def add_space(self, key: str, name: str) -> None:
-        """Note the name of a space."""
+    def add_space(self, key: str, name: str, model: str) -> None:
+        """Note the name of a space, and the version of the model that its points are of."""
         with self._writing() as connection:
             connection.execute("INSERT OR IGNORE INTO spaces VALUES (?, ?)", (key, name))
+            connection.execute("INSERT OR IGNORE INTO models VALUES (?, ?)", (key, model))
+
+    def others(self, key: str, name: str, model: str) -> tuple[int, int]:
+        """Return how many points there are of spaces of the same name but another key.
+
+        Returns
+        -------
+        tuple of two int
+            Those of another version of the model, and those of this one: with other parameters, sampler or seed.
+        """
+        has_models = next(self._query("SELECT count(*) FROM sqlite_master WHERE name = 'models'"))[0]
+        version = "(SELECT model FROM models WHERE space = spaces.key)" if has_models else "NULL"
+        counts = [0, 0]
+        query = (
+            f"SELECT {version}, (SELECT count(*) FROM points WHERE space = spaces.key) FROM spaces "
+            "WHERE name = ? AND key != ?"
+        )
+        for found, count in self._query(query, (name, key)):
+            counts[found == model] += count
+        return counts[0], counts[1]
 
     def claim(self, keys: Sequence[str]) -> tuple[set[str], set[str]]:
         """Claim simulations.
@@ -183,8 +237,11 @@ class Store:
             connection.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (self.owner, now))
             self._heard = now
 
-    def put(self, rows: Iterable[tuple[str, Row, float]]) -> None:
-        """Keep finished simulations: key, row and the seconds that each took; one that is there already stays."""
+    def put(self, rows: Iterable[tuple[str, Row, float]], space: str = "", points: Iterable[Point] = ()) -> None:
+        """Keep finished simulations: key, row and the seconds that each took; one that is there already stays.
+
+        Points of a space that are finished with them are kept in the same step.
+        """
         with self._writing() as connection:
             self._beat(connection)
             for key, row, seconds in rows:
@@ -194,6 +251,7 @@ class Store:
                 )
                 connection.execute("INSERT OR IGNORE INTO timings VALUES (?, ?, ?)", (key, seconds, time.time()))
                 connection.execute("DELETE FROM claims WHERE key = ?", (key,))
+            _put_points(connection, space, points)
 
     def rows(self, keys: Sequence[str]) -> dict[str, Row]:
         """Return those of the simulations that are finished, by key."""
@@ -202,18 +260,16 @@ class Store:
             part = list(keys[start : start + 500])
             marks = ",".join("?" * len(part))
             query = f"SELECT key, status, reason, figures FROM results WHERE key IN ({marks})"
-            for key, status, reason, figures in self._connection.execute(query, part):
+            for key, status, reason, figures in self._query(query, part):
                 found[key] = {"status": status, "reason": reason, "figures": json.loads(figures)}
         return found
 
     def put_points(self, space: str, points: Iterable[Point]) -> None:
         """Keep points of a space; one at the same place is replaced."""
-        rows = [
-            (space, each.position, json.dumps(each.values), " ".join(each.keys), each.status, each.reason)
-            for each in points
-        ]
-        with self._writing() as connection:
-            connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
+        found = list(points)
+        if found:
+            with self._writing() as connection:
+                _put_points(connection, space, found)
 
     def points(self, space: str, start: int = 0, count: int | None = None) -> Iterator[Point]:
         """Yield the points of a space from a position on, in order."""
@@ -222,19 +278,37 @@ class Store:
             "SELECT position, chosen, keys, status, reason FROM points "
             "WHERE space = ? AND position >= ? AND position < ? ORDER BY position"
         )
-        for position, values, keys, status, reason in self._connection.execute(query, (space, start, end)):
+        for position, values, keys, status, reason in self._query(query, (space, start, end)):
             yield Point(position, json.loads(values), tuple(keys.split()), status, reason)
 
     def n_points(self, space: str, start: int = 0, count: int | None = None) -> int:
         """Return how many points of a space there are from a position on."""
         end = 2**62 if count is None else start + count
         query = "SELECT count(*) FROM points WHERE space = ? AND position >= ? AND position < ?"
-        return int(self._connection.execute(query, (space, start, end)).fetchone()[0])
+        return int(next(self._query(query, (space, start, end)))[0])
 
     def seconds(self) -> tuple[int, float]:
         """Return the number of simulations whose time is known, and their time together."""
-        count, total = self._connection.execute("SELECT count(*), total(seconds) FROM timings").fetchone()
+        count, total = next(self._query("SELECT count(*), total(seconds) FROM timings"))
         return int(count), float(total)
+
+
+def _put_points(connection: sqlite3.Connection, space: str, points: Iterable[Point]) -> None:
+    rows = [
+        (space, each.position, json.dumps(each.values), " ".join(each.keys), each.status, each.reason)
+        for each in points
+    ]
+    connection.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _is_settled(path: Path) -> bool:
+    """Tell whether all of a file is in the file itself, and nothing in a log beside it."""
+    log = path.with_name(f"{path.name}-wal")
+    return path.is_file() and not (log.exists() and log.stat().st_size)
+
+
+def _unusable(error: sqlite3.Error, path: Path) -> BadInputError:
+    return BadInputError([Problem(str(path), 0, 0, "", _words(error, path))])
 
 
 def _lives(owner: str, heard: float) -> bool:
@@ -256,4 +330,8 @@ def _words(error: sqlite3.Error, path: Path) -> str:
         return "this is no SQLite file"
     if "unable to open" in text:
         return "cannot be opened" if path.parent.is_dir() else f"there is no folder {str(path.parent)!r}"
+    if "malformed" in text:
+        return "the file is damaged: take it away, or take a copy of it, and run the same command again"
+    if "readonly" in text:
+        return "cannot be written: only --status and --saved can read it as it is"
     return text

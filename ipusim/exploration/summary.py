@@ -11,6 +11,7 @@ from ipusim.report.explore_words import figure_text, figure_words, parameter_tex
 if TYPE_CHECKING:
     from ipusim.exploration.result import Exploration
 
+_FRONT = "are worth a choice between {}: no other beats them"
 _STRONG = 0.05
 _WEAK = 0.01
 
@@ -33,7 +34,8 @@ def summary(exploration: Exploration) -> list[str]:
     if len(exploration.space.objectives) > 1:
         front = len(exploration.pareto())
         names = join_words([figure_words(each.metric) for each in exploration.space.objectives], "and")
-        lines.append(f"{front:,} of {good:,} points are worth a choice between {names}: no other beats them in all.")
+        words = "is worth a choice between {}: no other beats it" if front == 1 else _FRONT
+        lines.append(f"{front:,} of {good:,} points {words.format(names)} in all.")
     for objective, effects in exploration.sensitivity().items():
         strong = [f"{each.parameter} ({100 * each.share:.0f} %)" for each in effects if each.share >= _STRONG]
         weak = [each.parameter for each in effects if each.share < _WEAK]
@@ -51,10 +53,10 @@ def summary(exploration: Exploration) -> list[str]:
 
 def _how_many(finished: int, good: int, counts: Mapping[str, Any]) -> str:
     words = {
-        "infeasible": "do not fit",
-        "excluded": "are excluded by a constraint on the parameters",
-        "constraint": "break a constraint on figures",
-        "invalid": "are no possible chip or workload",
+        "infeasible": "too large for the memory",
+        "excluded": "excluded by a constraint on the parameters",
+        "constraint": "that a constraint on figures forbids",
+        "invalid": "not possible as chip or workload",
         "failed": "failed",
     }
     others = [f"{counts[status]:,} {text}" for status, text in words.items() if counts.get(status)]

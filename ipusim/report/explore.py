@@ -68,10 +68,19 @@ def render_status(status: Document) -> str:
     """Return how far an exploration is, in lines."""
     finished, wanted = status["finished"], status["wanted"]
     share = format_percent(finished / wanted if wanted else 1.0)
+    others = "".join(
+        f"It also holds {format_count(count)} {'point' if count == 1 else 'points'} of {status['space']} {of}.\n"
+        for count, of in (
+            (status["points_of_other_versions"], "from another version of ipusim, not mixed with these"),
+            (status["points_of_other_settings"], "with other parameters, workloads, sampler or seed"),
+        )
+        if count
+    )
     return (
         f"{status['space']}: {format_count(finished)} of {format_count(wanted)} points finished ({share})\n"
         f"{status['store']}: {format_count(status['simulations_in_store'])} simulations, "
         f"{format_seconds(status['processor_seconds'])} of processor time\n"
+        f"{others}"
     )
 
 

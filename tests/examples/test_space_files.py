@@ -62,7 +62,7 @@ def test_exit_codes_of_the_command_line(tmp_path, monkeypatch, capsys):
     assert "'rows.xls' does not end in .csv or .json or .parquet" in err
     small = ["--set", "chip=tiny", "--set", "parameters={n_tiles: [4]}", "--workers", "1"]
     assert main(["explore", "generations", *small]) == 1
-    assert "1 do not fit" in capsys.readouterr().out
+    assert "1 too large for the memory" in capsys.readouterr().out
 
 
 def test_parquet(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ tried again, three times in all, and the others that it had go back into the que
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -21,7 +21,7 @@ from ipusim.pipeline.processes import interrupts_ignored, process_context
 
 _MOST_AT_ONCE = 16
 _ROUNDS = 4
-"""A generation is dealt out in at least so many rounds, so that no process waits long for the last."""
+"""A process gets at most one in so many of its part of the tasks that wait."""
 
 
 @dataclass(slots=True)
@@ -56,11 +56,10 @@ class Processes:
     def run(self, tasks: Sequence[Task]) -> Iterator[Done]:
         """Do all tasks; each is yielded as soon as it is finished."""
         waiting = deque(tasks)
-        share = max(1, min(_MOST_AT_ONCE, len(tasks) // (_ROUNDS * self._n_workers)))
         while len(self._workers) < min(self._n_workers, len(tasks)):
             self._start()
         for worker in self._workers:
-            _assign(worker, waiting, share)
+            _assign(worker, waiting, self._share(waiting))
         while busy := {worker.connection: worker for worker in self._workers if worker.tasks}:
             for ready in wait(list(busy)):
                 worker = busy[ready]  # type: ignore[index]
@@ -69,7 +68,11 @@ class Processes:
                     yield done
             for worker in self._workers:
                 if not worker.tasks:
-                    _assign(worker, waiting, share)
+                    _assign(worker, waiting, self._share(waiting))
+
+    def _share(self, waiting: Sized) -> int:
+        """Return how many tasks a process gets next: fewer and fewer, so that none waits long for the last."""
+        return max(1, min(_MOST_AT_ONCE, len(waiting) // (_ROUNDS * self._n_workers)))
 
     def close(self) -> None:
         """End all processes."""

@@ -107,6 +107,16 @@ def test_answers_follow_the_points(undisturbed):
     assert explored.to_dict()["reasons"][0]["points"] >= 2
 
 
+def test_of_equally_good_points_the_best_is_on_the_front(small, tmp_path):
+    space = {
+        **small, "sampler": "grid", "budget": None, "constraints": [], "objectives": ["total_sram_bytes", "cycles"],
+        "parameters": {"sync_cycles": [40, 10, 20]},
+    }  # fmt: skip
+    explored = ipusim.explore(space, store=tmp_path / "store.sqlite", workers=1)
+    assert explored.best()["total_sram_bytes:asc"]["parameters"] == {"sync_cycles": 10}
+    assert len(explored.pareto()) == 1
+
+
 def test_the_report_has_80_columns_and_the_picture_is_the_same_each_time(undisturbed):
     document = undisturbed[0].to_dict()
     text = render_exploration(document)

@@ -19,6 +19,7 @@ from ipusim.exploration.executors.task import Performer
 from ipusim.exploration.exploring import Walk, explore, saved, space_key
 from ipusim.exploration.load import load_space
 from ipusim.exploration.store import Point, Store
+from ipusim.report.explore import render_status
 
 ROOT = Path(__file__).parents[3]
 
@@ -51,7 +52,9 @@ def test_processes_give_the_same_store(undisturbed, small, tmp_path, contents):
 
 def test_a_finished_store_is_read_and_nothing_is_simulated(undisturbed, small, monkeypatch):
     path = undisturbed[0].path
-    monkeypatch.setattr(Walk, "_perform", lambda _self, tasks: pytest.fail("simulated again") if tasks else None)
+    monkeypatch.setattr(
+        Walk, "_perform", lambda _self, tasks, _pending: pytest.fail("simulated again") if tasks else []
+    )
     again = explore(small, store=path, workers=1)
     assert again.to_dict() == undisturbed[0].to_dict()
     # another space with the same points only walks through them
@@ -80,9 +83,13 @@ def test_an_interrupt_keeps_what_is_finished(undisturbed, small, tmp_path, conte
         return perform(self, task)
 
     monkeypatch.setattr(Performer, "__call__", interrupted)
+    monkeypatch.setattr("ipusim.exploration.exploring._CLAIMED_PER_WORKER", 4)
     stopped = explore(small, store=path, workers=1)
     assert stopped.interrupted
-    assert stopped.status()["simulations_in_store"] == 7
+    status = stopped.status()
+    assert status["simulations_in_store"] == 7
+    assert 2 < status["finished"] < 24  # beside the 2 that are excluded, those with all simulations
+    assert stopped.survey.counts["ok"] + stopped.survey.counts["infeasible"] == status["finished"] - 2
     assert explore(small, store=path, workers=1).interrupted is False
     assert count == 8 + len(undisturbed[1][0]) - 7
     assert contents(path) == undisturbed[1]
@@ -98,6 +105,19 @@ if {pause}:
     task.Performer.__call__ = lambda self, each: (time.sleep({pause}), perform(self, each))[1]
 ipusim.explore(json.load(open(sys.argv[1])), store=sys.argv[2], workers=int(sys.argv[3]))
 """
+
+
+def test_status_tells_of_points_of_other_versions_and_settings(small, tmp_path, monkeypatch):
+    path = tmp_path / "store.sqlite"
+    explore(small, store=path, workers=1, budget=4)
+    other = saved(small, path, sampler="grid", budget=4, settings=["parameters.sync_cycles=[10]"]).status()
+    assert (other["finished"], other["points_of_other_versions"], other["points_of_other_settings"]) == (0, 0, 4)
+    assert "4 points of small with other parameters" in render_status(other)
+    for module in ("exploring", "result"):
+        monkeypatch.setattr(f"ipusim.exploration.{module}.model_key", lambda: "another")
+    newer = saved(small, path, budget=4).status()
+    assert (newer["finished"], newer["points_of_other_versions"], newer["points_of_other_settings"]) == (0, 4, 0)
+    assert "4 points of small from another version of ipusim" in render_status(newer)
 
 
 def start(space, path, workers, pause=0.0):

@@ -153,6 +153,10 @@ def test_every_problem_is_told_at_its_place(tmp_path):
         ({"parameters": {"clock_hz": {"from": 0, "to": 2, "log": True, "points": 3}}}, "begins above 0"),
         ({"workloads": [MATMUL, MATMUL]}, "a second workload is called 'product'"),
         ({"budget": 0}, "must be at least 1"),
+        ({"parameters": {"n_tiles": "10**10**10"}}, "is out of range"),
+        ({"constraints": ["1/0 > 1"]}, "divides by zero"),
+        ({"constraints": ["max(n_tiles) > 1"]}, "max takes at least 2 numbers, found 1"),
+        ({"objectives": ["seconds", "seconds:desc"]}, "'seconds' is an objective already"),
         ({"sampelr": "grid"}, "did you mean 'sampler'?"),
         (
             {"workloads": {**MATMUL, "tensors": {"w": {"shape": [64, 63]}, "x": {"shape": [64, 32]}}}},
@@ -164,3 +168,10 @@ def test_what_is_refused(parts, message):
     with pytest.raises(BadInputError) as raised:
         space_of(**parts)
     assert message in str(raised.value)
+
+
+def test_a_wrong_weight_hides_nothing_else():
+    with pytest.raises(BadInputError) as raised:
+        space_of(name="", workloads=[{"workload": MATMUL, "weight": -1}], objectives=["second"], sampler="gird")
+    found = {problem.path for problem in raised.value.problems}
+    assert found == {"workloads.0.weight", "name", "sampler", "objectives.0"}

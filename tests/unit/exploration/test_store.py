@@ -5,6 +5,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +99,71 @@ def test_a_full_disk_loses_nothing_that_was_kept(tmp_path):
     assert len(store.rows([f"{number:06d}" for number in range(int(kept))])) == int(kept)
     store.put([("more", ROW, 0.0)])
     store.close()
+
+
+def test_a_damaged_file_is_told_however_it_is_read(tmp_path):
+    path = tmp_path / "store.sqlite"
+    store = Store(path)
+    store.put([(f"{number:032}", ROW, 0.1) for number in range(500)])
+    store.close()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\x55" * (len(content) - 4096))
+    broken = Store(path, writes=False)
+    for read in (lambda: broken.rows(["a"]), lambda: broken.n_points("x"), lambda: list(broken.points("x"))):
+        with pytest.raises(BadInputError, match="the file is damaged"):
+            read()
+    broken.close()
+    path.write_bytes(content[:5000])
+    with pytest.raises(BadInputError, match="the file is damaged"):
+        Store(path)
+
+
+def test_reading_writes_nothing(tmp_path):
+    path = tmp_path / "store.sqlite"
+    store = Store(path)
+    store.put([("a", ROW, 0.1)])
+    store.close()
+    before = path.read_bytes()
+    reader = Store(path, writes=False)
+    assert reader.rows(["a"]) == {"a": ROW}
+    reader.close()
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["store.sqlite"]
+    (tmp_path / "empty.sqlite").touch()
+    with pytest.raises(BadInputError, match="no results yet"):
+        Store(tmp_path / "empty.sqlite", writes=False)
+    assert not (tmp_path / "empty.sqlite").stat().st_size
+
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from ipusim.errors import IpusimError
+from ipusim.exploration.store import Store
+path = Path(sys.argv[1])
+path.chmod(0o444)
+path.parent.chmod(0o555)
+if os.getuid() == 0:
+    os.setuid(65534)
+print(Store(path, writes=False).rows(["a"]))
+try:
+    Store(path)
+except IpusimError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_nobody_may_write_can_be_read():
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name) / "shared"
+        folder.mkdir()
+        folder.parent.chmod(0o755)
+        store = Store(folder / "store.sqlite")
+        store.put([("a", ROW, 0.1)])
+        store.close()
+        child = subprocess.run(
+            [sys.executable, "-c", READ_ONLY, str(folder / "store.sqlite")], capture_output=True, text=True, check=False
+        )
+        folder.chmod(0o755)
+    assert child.stdout.splitlines()[0] == str({"a": ROW}), child.stderr
+    assert "cannot be written" in child.stdout
