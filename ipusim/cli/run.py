@@ -78,7 +78,7 @@ def command(
     if html is not None:
         write_atomic(html, run.to_html())
     as_document = wants_json(as_json, output)
-    result = run.to_dict(profile=profile or not as_document)
+    result = run.to_dict(profile=profile)
     if as_document:
         from ipusim.report.json import render_json
 
@@ -86,7 +86,7 @@ def command(
     else:
         from ipusim.report.terminal import render_run
 
-        emit(render_run(result, *layout(output)), output)
+        emit(render_run({"profile": run.outline, **result}, *layout(output)), output)
     check = result["check"]
     return int(bool(result["infeasible"]) or (check["executed"] and not check["passed"]))
 

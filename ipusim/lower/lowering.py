@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
@@ -10,18 +12,16 @@ from ipusim.ir.program import Program
 from ipusim.ir.tensor import Op
 from ipusim.lower.axis_reduction import lower_reduction
 from ipusim.lower.builder import Builder
-from ipusim.lower.convolution import lower_convolution
 from ipusim.lower.elementwise import lower_cast, lower_map
 from ipusim.lower.fusion import fused_ops
 from ipusim.lower.matmul import lower_matmul
 from ipusim.lower.movement import lower_movement, lower_view, settle
-from ipusim.lower.pooling import lower_pool
 from ipusim.lower.verify import verify_program
 from ipusim.ops.registry import find_op
 from ipusim.plan.conv import ConvPlan
 from ipusim.plan.dense import DensePlan
 from ipusim.plan.gradient_problem import GradientProblem
-from ipusim.plan.graph import Plans, SparsePlan, Unplannable
+from ipusim.plan.graph import Plans, Unplannable
 from ipusim.plan.pool import PoolPlan
 
 
@@ -57,14 +57,15 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
         elif isinstance(plan, DensePlan):
             lower_matmul(builder, op, plan)
         elif isinstance(plan, ConvPlan):
-            lower_convolution(builder, op, plan)
+            _lowering("convolution")(builder, op, plan)
         elif isinstance(plan, PoolPlan):
-            lower_pool(builder, op, plan)
+            _lowering("pooling")(builder, op, plan)
         elif plan is not None and not isinstance(plan, Unplannable):
             for name in op.inputs:
                 if builder.root(name) in builder.pending:
                     settle(builder, name)
-            _lower_sparse(builder, op, plan)
+            kind = "gradient" if isinstance(plan.problem, GradientProblem) else "matmul"
+            _lowering(f"{plan.problem.sparsity.mode}_{kind}")(builder, op, plan)
     for name in graph.outputs:
         settle(builder, name)
     program = builder.program()
@@ -72,8 +73,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
     return program
 
 
-def _lower_sparse(builder: Builder, op: Op, plan: SparsePlan) -> None:
-    """Append a sparse product, lowered as its kind and mode ask (the module is loaded only now)."""
-    kind = "gradient" if isinstance(plan.problem, GradientProblem) else "matmul"
-    name = f"{plan.problem.sparsity.mode}_{kind}"
-    getattr(import_module(f"ipusim.lower.{name}"), f"lower_{name}")(builder, op, plan)
+def _lowering(name: str) -> Callable[[Builder, Op, Any], None]:
+    """Return the function ``lower_x`` of the module ``x``, which is loaded only now: most programs need few of them."""
+    found: Callable[[Builder, Op, Any], None] = getattr(import_module(f"ipusim.lower.{name}"), f"lower_{name}")
+    return found

@@ -15,7 +15,7 @@ from ipusim.lower.operands import bring
 from ipusim.plan.pool import PoolPlan
 
 
-def lower_pool(builder: Builder, op: Op, plan: PoolPlan) -> None:
+def lower_pooling(builder: Builder, op: Op, plan: PoolPlan) -> None:
     """Append the supersteps of a pooling op to the program."""
     grid, problem = build_conv_grid(plan), plan.problem
     cells = input_cells(grid, problem, number_format(problem.inputs_format).bytes)

@@ -257,6 +257,15 @@ class Run:
         peaks = {op.name: self._op_peak(op.name) for op in compiled.graph.ops}
         return build_profile(compiled.program, self.trace, compiled.memory, compiled.chip, peaks)
 
+    @property
+    def outline(self) -> dict[str, Any] | None:
+        """The few parts of the profile that a terminal shows; None if the workload does not fit."""
+        from ipusim.report.profile import build_outline
+
+        if self.trace is None or self.compiled.memory is None:
+            return None
+        return build_outline(self.trace, self.compiled.memory, self.compiled.chip)
+
     def _op_peak(self, name: str) -> float:
         plan = self.compiled.plans.get(name)
         if plan is None:

@@ -14,7 +14,7 @@ from ipusim.engine.trace import Trace
 from ipusim.ir.program import Program
 from ipusim.report.profile.exchange import exchange_matrix
 from ipusim.report.profile.maps import tile_maps
-from ipusim.report.profile.memory import memory_profile
+from ipusim.report.profile.memory import largest_by_step, memory_profile
 from ipusim.report.profile.pack import Cells, cells_of, pack
 from ipusim.report.profile.supersteps import superstep_columns
 from ipusim.report.timeline import program_loops
@@ -49,6 +49,16 @@ def build_profile(
         "memory": memory_profile(memory, len(trace.steps), cells),
         "exchange": exchange_matrix(program),
         "roofline": _roofline(program, chip, ops),
+    }
+
+
+def build_outline(trace: Trace, memory: MemoryMap, chip: Chip) -> dict[str, Any]:
+    """Return the few parts of a profile that a terminal shows: the map of the whole program, and its memory."""
+    cells = cells_of(trace.n_tiles)
+    return {
+        **_places(chip, cells),
+        "tiles": tile_maps(trace, (), cells, by_step=False),
+        "memory": {"largest": largest_by_step(memory, len(trace.steps))},
     }
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from ipusim.ir.program import Program, Transfers
 from ipusim.ir.regions import IntArray
 
 MOST_GROUPS = 32
+_SLICE = 1 << 16
+"""Destinations that are worked on at once, which bounds the memory that it takes."""
 
 FloatArray = NDArray[np.float64]
 
@@ -64,11 +65,18 @@ def _exact(transfers: Transfers, program: Program, size: int) -> FloatArray:
     pieces = transfers.regions.n_elements * program.variables[transfers.variable].element_bytes
     indptr = transfers.group_indptr
     destinations = len(indptr) - 1
-    to = transfers.group_tiles // size
-    receivers = csr_array((np.ones(len(to)), to, indptr), shape=(destinations, n_groups))
-    senders = csr_array((pieces, (transfers.source // size, transfers.group)), shape=(n_groups, destinations))
-    product = csr_array(senders @ receivers)
-    found: FloatArray = product.toarray()
+    order = np.argsort(transfers.group, kind="stable")
+    ascending = transfers.group[order]
+    found: FloatArray = np.zeros((n_groups, n_groups))
+    for first in range(0, destinations, _SLICE):
+        last = min(first + _SLICE, destinations)
+        receiver = np.repeat(np.arange(last - first), np.diff(indptr[first : last + 1]))
+        to = transfers.group_tiles[indptr[first] : indptr[last]] // size
+        here = order[np.searchsorted(ascending, first) : np.searchsorted(ascending, last)]
+        sender, come = transfers.group[here].astype(np.int64) - first, transfers.source[here] // size
+        received = np.bincount(receiver * n_groups + to, minlength=(last - first) * n_groups)
+        sent = np.bincount(sender * n_groups + come, weights=pieces[here], minlength=(last - first) * n_groups)
+        found += sent.reshape(-1, n_groups).T @ received.reshape(-1, n_groups).astype(np.float64)
     own = _stays(transfers)
     np.subtract.at(found, (transfers.source[own] // size, transfers.source[own] // size), pieces[own])
     return found

@@ -17,8 +17,8 @@ MOST_CHARACTERS = 2_000_000
 _QUANTITIES = ("compute", "exchange", "sent", "received")
 
 
-def tile_maps(trace: Trace, ops: Iterable[str], cells: Cells) -> dict[str, Any]:
-    """Return the maps of a run.
+def tile_maps(trace: Trace, ops: Iterable[str], cells: Cells, by_step: bool = True) -> dict[str, Any]:
+    """Return the maps of a run; without `by_step`, none of single supersteps.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def tile_maps(trace: Trace, ops: Iterable[str], cells: Cells) -> dict[str, Any]:
         steps = by_op.get(op, [])
         if steps:
             wanted.append((sum(step.cycles * step.count for step in steps), "ops", index, steps))
-    for index, step in enumerate(trace.steps):
+    for index, step in enumerate(trace.steps if by_step else ()):
         wanted.append((step.cycles * step.count, "steps", index, [step]))
     wanted.sort(key=lambda entry: (-entry[0], entry[1], entry[2]))
     found: dict[str, dict[str, int]] = {"ops": {}, "steps": {}}

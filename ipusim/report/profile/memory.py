@@ -15,6 +15,11 @@ MOST_CONTENTS = 1500
 """Of what lies on the fullest tile, the largest are listed."""
 
 
+def largest_by_step(memory: MemoryMap, n_steps: int) -> list[int]:
+    """Return the most bytes on any tile at every superstep."""
+    return [int(held.max(initial=0)) for held in held_by_step(memory, n_steps)]
+
+
 def memory_profile(memory: MemoryMap, n_steps: int, cells: Cells) -> dict[str, Any]:
     """Return where and when memory is used.
 
@@ -27,10 +32,7 @@ def memory_profile(memory: MemoryMap, n_steps: int, cells: Cells) -> dict[str, A
         ``omitted_bytes``: of what is not listed.
     """
     tile = memory.worst_tile
-    largest, mean = [], []
-    for held in held_by_step(memory, n_steps):
-        largest.append(int(held.max(initial=0)))
-        mean.append(round(float(held.mean())))
+    mean = [round(float(held.mean())) for held in held_by_step(memory, n_steps)]
     contents = [
         (item.name, item.category, item.first, min(item.last, n_steps - 1), int(item.bytes_on_tile[tile]))
         for item in memory.allocations
@@ -41,7 +43,7 @@ def memory_profile(memory: MemoryMap, n_steps: int, cells: Cells) -> dict[str, A
         "by_tile": {category: pack(values) for category, values in _by_tile(memory, cells).items()},
         "peak_step": int(memory.peak_step[tile]),
         "by_step": categories_by_step(memory, n_steps, tile),
-        "largest": largest,
+        "largest": largest_by_step(memory, n_steps),
         "mean": mean,
         "contents": [list(entry) for entry in contents[:MOST_CONTENTS]],
         "omitted_bytes": sum(entry[-1] for entry in contents[MOST_CONTENTS:]),
