@@ -202,8 +202,9 @@ def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: 
         Sorted best plans, first column ``UNBOUNDED`` where empty. Changed in place.
     """
     parallel = table.copy()
-    try_variants(machine, product, variants, limit_bytes, UNBOUNDED, True, parallel)
-    try_variants(machine, product, variants, limit_bytes, parallel[len(parallel) - 1, 0], False, table)
+    for serial in range(2):  # one call, so that it is compiled once
+        most_cycles = parallel[len(parallel) - 1, 0]
+        try_variants(machine, product, variants, limit_bytes, most_cycles, serial == 0, table if serial else parallel)
 
 
 def try_variants(
