@@ -36,7 +36,8 @@ from ipusim.engine.timing import time_program  # noqa: E402
 from ipusim.frontends.patterns import sparse_values  # noqa: E402
 from ipusim.frontends.values import tensor_values  # noqa: E402
 from ipusim.pipeline import Compiled, compile_workload, simulate  # noqa: E402
-from ipusim.plan.dense import machine_of, product_of, search_rows, variants_of  # noqa: E402
+from ipusim.plan.best_rows import search_rows  # noqa: E402
+from ipusim.plan.dense import machine_of, product_of, variants_of  # noqa: E402
 from ipusim.plan.problem import MatMulProblem  # noqa: E402
 from ipusim.report.chrome_trace import compress_trace  # noqa: E402
 
@@ -71,7 +72,7 @@ def planning() -> Figures:
     def plan(m: int, k: int, n: int, dtype: str) -> None:
         problem = MatMulProblem(1, m, k, n, dtype, dtype, dtype)
         limit = int(0.6 * chip.tile_sram_bytes)
-        search_rows(machine_of(chip), product_of(problem), variants_of(problem, chip), limit, 5, False)
+        search_rows("dense", machine_of(chip), product_of(problem), variants_of(problem, chip), limit, 5, False)
 
     ordinary = [(m, m, n, dtype) for m in (1024, 4096) for n in (64, 1024) for dtype in ("float16", "float32")]
     large = [(65536, 65536, 1), (65536, 65536, 64), (65536, 64, 65536), (65536, 65536, 65536), (1, 65536, 65536)]

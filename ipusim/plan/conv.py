@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from ipusim.chip.model import Chip
 from ipusim.formats import number_format
-from ipusim.kernels.jit import compiled
-from ipusim.plan.cache import Rows, read_entry, write_entry
+from ipusim.plan.best_rows import best_rows
 from ipusim.plan.conv_estimate import (
     AMP_1X1,
     AMP_NX1,
@@ -176,7 +172,7 @@ def plan_convolution(problem: ConvProblem, chip: Chip, options: PlanOptions | No
         return None
     machine = machine_of(chip)
     may_relax = fits and options.may_relax
-    rows, bound = _best_rows(machine, conv_of(problem), variants, limit, options.runners_up + 1, may_relax)
+    rows, bound = best_rows("conv", machine, conv_of(problem), variants, limit, options.runners_up + 1, may_relax)
     plans = [_plan_from_row(problem, machine, variants, row, bound, bound > limit) for row in rows]
     return replace(plans[0], runners_up=tuple(plans[1:])) if plans else None
 
@@ -193,37 +189,3 @@ def _plan_from_row(
     terms = estimate(machine, conv_of(problem), variant, split)
     unit_channels = machine.amp_weight_bytes // number_format(problem.inputs_format).bytes
     return ConvPlan(problem, variant, split, terms, unit_channels, bound, relaxed)
-
-
-@lru_cache(maxsize=4096)
-def _best_rows(
-    machine: Machine, conv: Conv, variants: tuple[ConvVariant, ...], limit: int, kept: int, may_relax: bool
-) -> tuple[Rows, int]:
-    """Return the rows of the best plans and the memory bound they were found under, from the cache if possible."""
-    key = (machine, conv, variants, limit, kept, may_relax)
-    known = read_entry(key)
-    if known is None:
-        known = search_rows(*key)
-        write_entry(key, *known)
-    return known
-
-
-def search_rows(
-    machine: Machine, conv: Conv, variants: tuple[ConvVariant, ...], limit: int, kept: int, may_relax: bool
-) -> tuple[Rows, int]:
-    """Search for the best plans; returns their rows and the memory bound they were found under."""
-    from ipusim.plan.conv_search import COLUMNS, search
-    from ipusim.plan.dense_search import UNBOUNDED
-
-    run = compiled(search)
-    table_of_variants = np.array(variants, dtype=np.int64)
-    bound = limit
-    while True:
-        table = np.full((kept, COLUMNS), UNBOUNDED, dtype=np.int64)
-        run(machine, conv, table_of_variants, bound, table)
-        found = tuple(tuple(int(value) for value in row) for row in table if row[0] < UNBOUNDED)
-        if found or bound == UNBOUNDED or not may_relax:
-            return found, bound
-        bound *= 2
-        if bound > 2 * machine.tile_sram_bytes:
-            bound = UNBOUNDED

@@ -11,7 +11,6 @@ from ipusim.plan.conv_estimate import (
     AMP_1X1,
     AMP_NX1,
     Conv,
-    ConvEstimate,
     ConvSplit,
     ConvVariant,
     estimate,
@@ -24,9 +23,7 @@ from ipusim.plan.conv_estimate import (
 )
 from ipusim.plan.dense_estimate import Machine
 from ipusim.plan.dense_search import distinct_splits, largest_below
-
-COLUMNS = 11
-"""Columns of the table of plans: total, temporary bytes, variant, seven splits, filled."""
+from ipusim.plan.plan_table import better, keep_row
 
 
 def pass_floor(machine: Machine, conv: Conv, variant: ConvVariant, kernel_h: int) -> int:
@@ -40,29 +37,6 @@ def pass_floor(machine: Machine, conv: Conv, variant: ConvVariant, kernel_h: int
         outer = ceil_div(first_extent(conv, kernel_h), filter_height(machine, conv, variant))
         return ceil_div(variant.out_channels, variant.units) * outer * rest_extent(conv)
     return 0
-
-
-def keep(table: IntArray, total: int, variant: int, split: ConvSplit, terms: ConvEstimate) -> None:
-    """Insert a plan into the table of the best plans, which stays sorted by cycles, then by temporary bytes."""
-    temporary = terms.temporary_bytes
-    place = len(table) - 1
-    while place > 0 and (
-        table[place - 1, 0] > total or (table[place - 1, 0] == total and table[place - 1, 1] > temporary)
-    ):
-        for column in range(COLUMNS):
-            table[place, column] = table[place - 1, column]
-        place -= 1
-    table[place, 0] = total
-    table[place, 1] = temporary
-    table[place, 2] = variant
-    table[place, 3] = split.p_batch
-    table[place, 4] = split.p_groups
-    table[place, 5] = split.p_h
-    table[place, 6] = split.p_w
-    table[place, 7] = split.p_kernel
-    table[place, 8] = split.p_in
-    table[place, 9] = split.p_out
-    table[place, 10] = 1
 
 
 def try_fields(
@@ -125,10 +99,8 @@ def try_fields(
                 )
                 terms = estimate(machine, conv, variant, split)
                 total = total_cycles(terms)
-                if terms.temporary_bytes <= limit_bytes and (
-                    total < table[worst, 0] or (total == table[worst, 0] and terms.temporary_bytes < table[worst, 1])
-                ):
-                    keep(table, total, index, split, terms)
+                if terms.temporary_bytes <= limit_bytes and better(table, total, terms.temporary_bytes):
+                    keep_row(table, total, terms.temporary_bytes, index, split)
                 place -= 1
 
 

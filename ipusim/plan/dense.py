@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from ipusim.chip.model import Chip
 from ipusim.cost.exchange import rate_sixteenths
 from ipusim.formats import number_format
-from ipusim.kernels.jit import compiled
-from ipusim.plan.cache import Rows, read_entry, write_entry
+from ipusim.plan.best_rows import best_rows
 from ipusim.plan.dense_estimate import (
     AMP_1X1,
     AMP_NX1,
@@ -206,7 +202,8 @@ def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None 
     fits = resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
     if not fits and not options.may_relax:
         return None
-    rows, bound = _best_rows(machine, product, variants, limit, options.runners_up + 1, fits and options.may_relax)
+    may_relax = fits and options.may_relax
+    rows, bound = best_rows("dense", machine, product, variants, limit, options.runners_up + 1, may_relax)
     plans = [_plan_from_row(problem, machine, variants, row, bound, bound > limit) for row in rows]
     if not plans:
         return None
@@ -242,36 +239,3 @@ def _plan_from_row(
     terms = estimate(machine, oriented(product_of(problem), variant), variant, split)
     unit_channels = machine.amp_weight_bytes // number_format(problem.inputs_format).bytes
     return DensePlan(problem, variant, split, terms, unit_channels, bound, relaxed)
-
-
-@lru_cache(maxsize=4096)
-def _best_rows(
-    machine: Machine, product: Product, variants: tuple[Variant, ...], limit: int, kept: int, may_relax: bool
-) -> tuple[Rows, int]:
-    """Return the rows of the best plans and the memory bound they were found under, from the cache if possible."""
-    key = (machine, product, variants, limit, kept, may_relax)
-    known = read_entry(key)
-    if known is None:
-        known = search_rows(*key)
-        write_entry(key, *known)
-    return known
-
-
-def search_rows(
-    machine: Machine, product: Product, variants: tuple[Variant, ...], limit: int, kept: int, may_relax: bool
-) -> tuple[Rows, int]:
-    """Search for the best plans; returns their rows and the memory bound they were found under."""
-    from ipusim.plan.dense_search import COLUMNS, UNBOUNDED, search
-
-    run = compiled(search)
-    rows = np.array(variants, dtype=np.int64)
-    bound = limit
-    while True:
-        table = np.full((kept, COLUMNS), UNBOUNDED, dtype=np.int64)
-        run(machine, product, rows, bound, table)
-        found = tuple(tuple(int(value) for value in row) for row in table if row[0] < UNBOUNDED)
-        if found or bound == UNBOUNDED or not may_relax:
-            return found, bound
-        bound *= 2
-        if bound > 2 * machine.tile_sram_bytes:
-            bound = UNBOUNDED

@@ -13,7 +13,6 @@ from ipusim.ir.regions import IntArray
 from ipusim.plan.dense_estimate import (
     HMAC,
     OUTER_PRODUCT,
-    Estimate,
     Machine,
     Product,
     Split,
@@ -22,11 +21,7 @@ from ipusim.plan.dense_estimate import (
     rearranged_bytes,
     total_cycles,
 )
-
-COLUMNS = 11
-"""Columns of the table of plans: total, temporary bytes, variant, seven splits, filled."""
-
-UNBOUNDED = 1 << 62
+from ipusim.plan.plan_table import better, keep_row
 
 
 def distinct_splits(extent: int, limit: int) -> IntArray:
@@ -100,36 +95,6 @@ def cycles_floor(
     return inner_groups * outer_groups * passes * (load_cycles + slots * workers * worker_rows)
 
 
-def keep(table: IntArray, total: int, variant: int, split: Split, terms: Estimate) -> None:
-    """Insert a plan into the table of the best plans, which stays sorted by cycles, then by temporary bytes."""
-    last = len(table) - 1
-    temporary = terms.temporary_bytes
-    place = last
-    while place > 0 and (
-        table[place - 1, 0] > total or (table[place - 1, 0] == total and table[place - 1, 1] > temporary)
-    ):
-        for column in range(COLUMNS):
-            table[place, column] = table[place - 1, column]
-        place -= 1
-    table[place, 0] = total
-    table[place, 1] = temporary
-    table[place, 2] = variant
-    table[place, 3] = split.p_groups
-    table[place, 4] = split.p_rows
-    table[place, 5] = split.p_inner
-    table[place, 6] = split.p_outer
-    table[place, 7] = split.s_inner
-    table[place, 8] = split.s_outer
-    table[place, 9] = split.broadcast
-    table[place, 10] = 1
-
-
-def better(table: IntArray, total: int, temporary: int) -> bool:
-    """Return whether a plan belongs into the table of the best plans."""
-    last = len(table) - 1
-    return bool(total < table[last, 0] or (total == table[last, 0] and temporary < table[last, 1]))
-
-
 def try_rows(
     machine: Machine,
     product: Product,
@@ -182,7 +147,7 @@ def try_rows(
             terms = estimate(machine, product, variant, whole)
             total = total_cycles(terms)
             if terms.temporary_bytes <= limit_bytes and better(table, total, terms.temporary_bytes):
-                keep(table, total, index, whole, terms)
+                keep_row(table, total, terms.temporary_bytes, index, whole)
 
 
 def search(machine: Machine, product: Product, variants: IntArray, limit_bytes: int, table: IntArray) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 
 from ipusim.chip.load import load_chip
 from ipusim.cost.arithmetic import ceil_div
-from ipusim.plan.conv import conv_of, conv_variants, plan_convolution, search_rows
+from ipusim.plan.best_rows import search_rows
+from ipusim.plan.conv import conv_of, conv_variants, plan_convolution
 from ipusim.plan.conv_estimate import (
     AMP_1X1,
     AMP_NX1,
@@ -67,7 +68,9 @@ def test_the_search_finds_what_brute_force_finds(workload):
     for chip in (TINY, PAIRS):
         for limit in (chip.tile_sram_bytes, chip.tile_sram_bytes // 32):
             plans = sorted(plan for plan in _every_plan(problem, chip) if plan[1] <= limit)
-            rows, bound = search_rows(machine_of(chip), conv_of(problem), conv_variants(problem, chip), limit, 3, False)
+            rows, bound = search_rows(
+                "conv", machine_of(chip), conv_of(problem), conv_variants(problem, chip), limit, 3, False
+            )
             assert [row[:2] for row in rows] == plans[:3]
             assert bound == limit
 

@@ -13,9 +13,11 @@ from ipusim.chip.load import load_chip
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.kernels.jit import compiled
 from ipusim.plan import dense
+from ipusim.plan.best_rows import best_rows
 from ipusim.plan.dense import machine_of, oriented, plan_matmul, product_of, resident_bytes, variants_of
 from ipusim.plan.dense_estimate import AMP_1X1, AMP_NX1, HMAC, OUTER_PRODUCT, Split, Variant, estimate, total_cycles
-from ipusim.plan.dense_search import COLUMNS, UNBOUNDED, cuts, distinct_splits, search
+from ipusim.plan.dense_search import cuts, distinct_splits, search
+from ipusim.plan.plan_table import COLUMNS, UNBOUNDED
 from ipusim.plan.problem import MatMulProblem, PlanOptions
 
 TINY = load_chip("tiny")
@@ -161,9 +163,9 @@ def test_runners_up_are_further_plans_best_first():
 def test_the_same_question_has_the_same_answer(monkeypatch):
     problem = problem_of(640, 384, 1000)
     first = plan_matmul(problem, BOW)
-    monkeypatch.setattr(dense, "read_entry", lambda _: None)
-    monkeypatch.setattr(dense, "write_entry", lambda *_: None)
-    dense._best_rows.cache_clear()
+    monkeypatch.setattr("ipusim.plan.best_rows.read_entry", lambda _: None)
+    monkeypatch.setattr("ipusim.plan.best_rows.write_entry", lambda *_: None)
+    best_rows.cache_clear()
     assert plan_matmul(problem, BOW) == first
     assert plan_matmul(problem, BOW.replace(clock_hz=1e9)) == first
 
