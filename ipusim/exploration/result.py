@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -100,9 +101,13 @@ class Exploration:
         }
 
     def price_of_constraints(self) -> list[dict[str, Any]]:
-        """Return for each constraint on figures the best point that breaks it first."""
+        """Return for each constraint on figures the best point that breaks it first, if no allowed one is as good."""
         found = []
-        for reason, (_, position) in sorted(self.survey.loosened.items()):
+        costs = self.survey.costs(self.space)
+        least = float(costs[:, 0].min()) if len(costs) else math.inf
+        for reason, (cost, position) in sorted(self.survey.loosened.items()):
+            if cost >= least:
+                continue
             (point,) = self._listed([position])
             found.append({"constraint": reason.removeprefix("not "), "best_without": point})
         return found

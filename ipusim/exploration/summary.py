@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ipusim.files.wording import join_words
-from ipusim.report.explore_words import figure_text, figure_words, parameter_text
+from ipusim.report.explore_words import figure_text, figure_words, parameter_name, parameter_text
 
 if TYPE_CHECKING:
     from ipusim.exploration.result import Exploration
@@ -37,8 +37,10 @@ def summary(exploration: Exploration) -> list[str]:
         words = "is worth a choice between {}: no other beats it" if front == 1 else _FRONT
         lines.append(f"{front:,} of {good:,} points {words.format(names)} in all.")
     for objective, effects in exploration.sensitivity().items():
-        strong = [f"{each.parameter} ({100 * each.share:.0f} %)" for each in effects if each.share >= _STRONG]
-        weak = [each.parameter for each in effects if each.share < _WEAK]
+        strong = [
+            f"{parameter_name(each.parameter)} ({100 * each.share:.0f} %)" for each in effects if each.share >= _STRONG
+        ]
+        weak = [parameter_name(each.parameter) for each in effects if each.share < _WEAK]
         name = figure_words(objective.partition(":")[0])
         if strong:
             lines.append(f"What decides {name}: {join_words(strong, 'and')}.")
@@ -55,7 +57,7 @@ def _how_many(finished: int, good: int, counts: Mapping[str, Any]) -> str:
     words = {
         "infeasible": "too large for the memory",
         "excluded": "excluded by a constraint on the parameters",
-        "constraint": "that a constraint on figures forbids",
+        "constraint": "not allowed by a constraint on figures",
         "invalid": "not possible as chip or workload",
         "failed": "failed",
     }

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ipusim.report.canvas import BAD, HEADING, QUIET, bar, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.explore_scatter import scatter
-from ipusim.report.explore_words import figure_text, figure_words, parameter_name, value_text
+from ipusim.report.explore_words import figure_text, figure_words, parameter_name, parameter_text, value_text
 from ipusim.report.numbers import format_count, format_percent, format_seconds
 
 Document = Mapping[str, Any]
@@ -71,8 +71,8 @@ def render_status(status: Document) -> str:
     others = "".join(
         f"It also holds {format_count(count)} {'point' if count == 1 else 'points'} of {status['space']} {of}.\n"
         for count, of in (
-            (status["points_of_other_versions"], "from another version of ipusim, not mixed with these"),
-            (status["points_of_other_settings"], "with other parameters, workloads, sampler or seed"),
+            (status["points_of_other_versions"], "from another version of ipusim"),
+            (status["points_of_other_settings"], "with other parameters, sampler or seed"),
         )
         if count
     )
@@ -112,9 +112,14 @@ def _table(
     points: Sequence[Document], document: Document, objectives: Sequence[str], width: int
 ) -> list[RenderableType]:
     parameters = [*document["parameters"], *document["derived"]]
-    room = max(1, (width - 4) // 14 - len(objectives))
-    left_out = parameters[room:]
-    parameters = parameters[:room]
+    same: list[str] = []
+    if len(_fitting(points, parameters, objectives, width)) < len(parameters) and len(points) > 1:
+        first = points[0]["parameters"]
+        same = [name for name in parameters if all(each["parameters"].get(name) == first.get(name) for each in points)]
+        parameters = [name for name in parameters if name not in same]
+    shown = _fitting(points, parameters, objectives, width)
+    left_out = [name for name in parameters if name not in shown]
+    parameters = shown
     table = columns(*["right"] * (len(objectives) + len(parameters)))
     table.add_row(
         *(Text(figure_words(name), QUIET) for name in objectives),
@@ -126,9 +131,28 @@ def _table(
             *(value_text(name, point["parameters"].get(name)) for name in parameters),
         )
     parts: list[RenderableType] = [indented(table)]
+    if same:
+        values = ", ".join(parameter_text(name, points[0]["parameters"].get(name)) for name in same)
+        parts.append(indented(sentence(f"(in all of them: {values})", QUIET)))
     if left_out:
         parts.append(indented(sentence(f"(not shown: {', '.join(left_out)}; --csv has them)", QUIET)))
     return parts
+
+
+def _fitting(points: Sequence[Document], parameters: Sequence[str], objectives: Sequence[str], width: int) -> list[str]:
+    """Return the first parameters whose columns fit beside those of the objectives, at least one."""
+    room = width - 2
+    for name in objectives:
+        texts = (figure_text(name, point["figures"].get(name)) for point in points)
+        room -= 2 + max(map(len, (figure_words(name), *texts)))
+    found: list[str] = []
+    for name in parameters:
+        texts = (value_text(name, point["parameters"].get(name)) for point in points)
+        room -= 2 + max(map(len, (parameter_name(name), *texts)))
+        if room < 0 and found:
+            break
+        found.append(name)
+    return found
 
 
 def _energy(document: Document) -> list[RenderableType]:

@@ -6,6 +6,7 @@ lost counts as failed.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from ipusim.exploration.keys import digest_of, model_key
 from ipusim.exploration.space import Space
 
 _TIMEOUT_S = 20
+_ADDRESS = re.compile(r"([a-z]+://)?[^\s/]+:[0-9]+")
 _MOST_AT_ONCE = 16
 _ROUNDS = 8
 _RETRIES = 3
@@ -104,6 +106,9 @@ def _connect(address: str) -> Any:
     except ImportError:
         hint = "pip install 'ipusim[explore]'"
         raise BadInputError([Problem("--scheduler", 0, 0, "", "needs the package dask[distributed]", hint)]) from None
+    if not _ADDRESS.fullmatch(address):
+        message = f"{address!r} is no address of a scheduler"
+        raise BadInputError([Problem("--scheduler", 0, 0, "", message, "such as tcp://10.0.0.1:8786")])
     try:
         return Client(address, timeout=_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

@@ -72,6 +72,11 @@ def test_the_store_is_that_of_local_processes_and_a_killed_worker_costs_only_tim
 
 
 @pytest.mark.slow
+def test_what_is_no_address_is_told(small, tmp_path):
+    with pytest.raises(BadInputError, match="'nonsense' is no address of a scheduler"):
+        explore(small, store=tmp_path / "store.sqlite", scheduler="nonsense")
+
+
 def test_no_scheduler_is_told(small, tmp_path, monkeypatch):
     monkeypatch.setattr("ipusim.exploration.executors.cluster._TIMEOUT_S", 1)
     with pytest.raises(BadInputError, match=r"no scheduler answers at tcp://127.0.0.1:9"):
