@@ -24,6 +24,10 @@ def summary(exploration: Exploration) -> list[str]:
     if exploration.survey.without_figures:
         names = join_words(sorted(exploration.survey.without_figures), "and")
         lines.append(f"{names} of some points is not known: their chip does not say what it takes.")
+    if not finished and exploration.status()["points_of_other_versions"]:
+        lines.append(
+            f"{exploration.path} holds points of another version of ipusim, which are not mixed with new ones."
+        )
     if not good:
         return lines
     for objective, point in exploration.best().items():

@@ -45,7 +45,7 @@ def render_exploration(document: Document, width: int = 80, colour: bool = False
     """
     parts = _head(document)
     objectives = [each.partition(":")[0] for each in document["objectives"]]
-    if "top" in document:
+    if document.get("top"):
         parts += [heading(f"Best {len(document['top'])} by {figure_words(objectives[0])}")]
         parts += _table(document["top"], document, objectives, width)
     front = document["pareto"]

@@ -118,6 +118,7 @@ def test_status_tells_of_points_of_other_versions_and_settings(small, tmp_path, 
     newer = saved(small, path, budget=4).status()
     assert (newer["finished"], newer["points_of_other_versions"], newer["points_of_other_settings"]) == (0, 4, 0)
     assert "4 points of small from another version of ipusim" in render_status(newer)
+    assert "points of another version of ipusim" in saved(small, path, budget=4).to_dict()["summary"][-1]
 
 
 def start(space, path, workers, pause=0.0):
