@@ -129,6 +129,9 @@ class Chip(BaseModel):
     link_efficiency: Number = _constant("fraction of a link's rate that payload reaches", ge=0, le=1)
     dram_bytes: Bytes = _constant("memory outside the chip, for this chip", "B", ge=0)
     dram_bytes_per_s: Number = _constant("between that memory and the tiles", "B/s", ge=0)
+    dram_stacked: Flag = _constant(
+        "that memory is stacked on the tiles: operands stream in while the tiles compute", default=False
+    )
     host_bytes_per_s: Number = _constant("between the host and the chip", "B/s", ge=0)
 
     energy_per_flop_j: dict[FormatPair, Joule] = _constant(

@@ -66,6 +66,8 @@ class Energy:
         Way of the AMP's operands inside a tile.
     exchange : float
         Way of the payload between tiles.
+    dram : float
+        Reads from memory outside the tiles.
     control : float
         Instructions other than those of the AMP's loop, and barriers.
     static : float
@@ -76,6 +78,7 @@ class Energy:
     memory: float = 0.0
     transport: float = 0.0
     exchange: float = 0.0
+    dram: float = 0.0
     control: float = 0.0
     static: float = 0.0
 
@@ -99,7 +102,7 @@ class Energy:
 COMPONENTS = tuple(field.name for field in fields(Energy))
 
 
-def missing_energy_fields(chip: Chip, formats: Iterable[tuple[str, str]] = ()) -> tuple[str, ...]:
+def missing_energy_fields(chip: Chip, formats: Iterable[tuple[str, str]] = (), dram: bool = False) -> tuple[str, ...]:
     """Return the constants that the chip would need; those of number formats as ``energy_per_flop_j.bfloat16``.
 
     Parameters
@@ -107,8 +110,11 @@ def missing_energy_fields(chip: Chip, formats: Iterable[tuple[str, str]] = ()) -
     chip : Chip
     formats : iterable of (inputs, partials)
         Number formats that are to be known.
+    dram : bool
+        The energy of DRAM is to be known, too.
     """
-    missing = [name for name in ENERGY_FIELDS if getattr(chip, name) is None]
+    wanted = (*ENERGY_FIELDS, "dram_energy_per_byte_j") if dram else ENERGY_FIELDS
+    missing = [name for name in wanted if getattr(chip, name) is None]
     missing += missing_area_fields(chip)
     for inputs, partials in dict.fromkeys(formats):
         if chip.flop_energy_j(inputs, partials) is None:
@@ -143,6 +149,11 @@ def exchange_energy(bytes_sent: int, bytes_received: int, chip: Chip) -> Energy:
     """
     moved = bytes_sent + bytes_received
     return Energy(memory=sram_energy_j(moved, chip), exchange=moved / 2 * known(chip, "exchange_energy_per_byte_j"))
+
+
+def dram_energy(n_bytes: int, chip: Chip) -> Energy:
+    """Return the energy of reading `n_bytes` from DRAM; their way over the exchange is charged as received bytes."""
+    return Energy(dram=n_bytes * known(chip, "dram_energy_per_byte_j"))
 
 
 def control_energy(busy_cycles: int, amp_cycles: float, barriers: int, chip: Chip) -> Energy:

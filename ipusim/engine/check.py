@@ -107,7 +107,8 @@ class OpChecker:
         self._graph = graph
         self._ops = {op.name: op for op in graph.ops}
         self._roots = program.roots
-        self._run = {name for step, _ in program.supersteps() for name in (step.op, *step.fused)}
+        computing = (step for step, _ in program.supersteps() if not step.streams)
+        self._run = {name for step in computing for name in (step.op, *step.fused)}
         self._products: dict[str, list[VertexSet]] = {}
         self._sums: dict[str, SparseSums] = {}
         self._convolutions: dict[str, ConvWork] = {}

@@ -18,6 +18,7 @@ from ipusim.cost.energy import (
     Energy,
     Work,
     control_energy,
+    dram_energy,
     exchange_energy,
     missing_energy_fields,
     static_energy,
@@ -86,7 +87,7 @@ def measure_energy(program: Program, trace: Trace, chip: Chip) -> EnergyTrace:
     """
     work = list(_superstep_work(program, chip))
     formats = [(part.inputs, part.partials) for parts in work for part in parts if part.inputs]
-    missing = missing_energy_fields(chip, formats)
+    missing = missing_energy_fields(chip, formats, any(time.dram_bytes for time in trace.steps))
     if missing:
         return EnergyTrace((), missing)
     found: dict[tuple[int, ...], Energy] = {}
@@ -106,6 +107,8 @@ def _superstep_energy(parts: tuple[Work, ...], time: SuperstepTime, chip: Chip) 
     amp_cycles = sum(part.amp_cycles for part in parts)
     total += exchange_energy(int(time.bytes_sent.sum()), int(time.bytes_received.sum()), chip)
     total += control_energy(int(time.tile_compute.sum()), amp_cycles, int(time.sync_cycles > 0), chip)
+    if time.dram_bytes:
+        total += dram_energy(time.dram_bytes, chip)
     return total + static_energy(time.cycles, chip)
 
 

@@ -1,9 +1,9 @@
 """Memory of a program: what every tile holds at every superstep, and where it is fullest.
 
 Graph inputs and outputs are there all the time; everything else from the superstep that writes or delivers it to the
-last one that reads it. The loop over serial slices reuses its temporaries, so it counts once; what outlives an
-iteration (a variable with a home, an operand delivered before the loop) is there from the loop's first superstep to
-its last.
+last one that reads it. What streams in from DRAM while the tiles compute needs its room all that time. The loop over
+serial slices reuses its temporaries, so it counts once; what outlives an iteration (a variable with a home, an operand
+delivered before the loop) is there from the loop's first superstep to its last.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ipusim.chip.model import Chip
+from ipusim.engine.streaming import beside_stream
 from ipusim.ir.movement import Movement
 from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers
 from ipusim.ir.regions import IntArray
 
-CATEGORIES = ("tensors", "metadata", "reserved", "operands", "partials", "exchange_code")
+CATEGORIES = ("tensors", "streamed", "metadata", "reserved", "operands", "partials", "exchange_code")
 RESIDENT_KINDS = ("metadata", "reserved", "exchange_code")
 """Variables of these kinds are there all the time."""
 
@@ -154,9 +155,11 @@ class _Uses:
             moved = {name for each in step.exchange for name in (each.variable, each.into) if name}
             for name in read:
                 self.last_read[name, step.op] = index
-            for name in read | moved:
+            for name in read | moved | set(step.streams):
                 self.first.setdefault(name, index)
                 self.last[name] = index
+            for name in step.streams:
+                self.first[name] = min((index, *beside_stream(steps, index)))
 
 
 def _loops(program: Program) -> list[tuple[int, int]]:
@@ -171,7 +174,8 @@ def _loops(program: Program) -> list[tuple[int, int]]:
 def _tensors(
     program: Program, steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses
 ) -> Iterator[Allocation]:
-    resident = {variable.name for variable in program.initial} | set(program.outputs.values())
+    resident = {variable.name for variable in program.initial if variable.kind != "streamed"}
+    resident |= set(program.outputs.values())
     for variable in program.variables.values():
         if variable.home is None:
             continue

@@ -1,7 +1,8 @@
 """Which tile holds which elements, and the proof that every vertex reads, and every transfer sends, only such.
 
 The values of a running program live once, by storage (:mod:`ipusim.engine.execution`). Here the copies on the tiles are
-followed: graph inputs lie in their homes at the start; what a vertex writes is on its tile and nowhere else any more;
+followed: graph inputs lie in their homes at the start, or arrive there from DRAM in place of older copies; what a
+vertex writes is on its tile and nowhere else any more;
 what a transfer delivers is on the receiving tiles. Element `e` of a storage on tile `t` is the number
 ``t * (elements + 1) + e``; the copies of a storage are one set of intervals of such numbers.
 """
@@ -44,7 +45,8 @@ class Residency:
         }
         metadata = (variable for variable in program.variables.values() if variable.kind == "metadata")
         for variable in (*program.initial, *metadata):
-            self._add(variable, self._home_copies(variable))
+            if variable.kind != "streamed":
+                self._add(variable, self._home_copies(variable))
             self._mark(variable, Intervals(np.array([0]), np.array([_size(variable)])))
 
     def run(self, superstep: Superstep, iteration: int | None) -> None:
@@ -61,6 +63,8 @@ class Residency:
         ResidencyError
             Names superstep, vertex, tile, variable and the missing box.
         """
+        for variable in (self._program.variables[name] for name in superstep.streams):
+            self._held[variable.storage] = self._home_copies(variable)
         writes: dict[str, list[tuple[Variable, Intervals, TileArray]]] = {}
         for vertices in superstep.compute:
             for operand in vertices.operands:

@@ -15,6 +15,7 @@ from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet, CycleFormula, codelet
 from ipusim.engine.charges import Charges, charges_of
 from ipusim.engine.exchange_timing import ExchangeLoad, exchange_load
+from ipusim.engine.streaming import beside_stream, time_stream
 from ipusim.engine.trace import SuperstepTime, Trace
 from ipusim.ir.program import Program, Superstep, VertexSet
 from ipusim.ir.regions import IntArray
@@ -33,8 +34,13 @@ def time_program(program: Program, chip: Chip, charges: Charges | None = None) -
     """
     charges = charges or charges_of(chip)
     found: dict[tuple[tuple[int, ...], ...], SuperstepTime] = {}
-    times = []
-    for step, count in program.supersteps():
+    times: list[SuperstepTime] = []
+    steps = [step for step, _ in program.supersteps()]
+    for index, (step, count) in enumerate(program.supersteps()):
+        if step.streams:
+            beside = (times[other] for other in beside_stream(steps, index))
+            times.append(time_stream(step, sum(each.cycles * each.count for each in beside), program, chip))
+            continue
         key = (tuple(id(vertices) for vertices in step.compute), tuple(id(transfers) for transfers in step.exchange))
         if key not in found:
             found[key] = _time_superstep(step, count, program, chip, charges)

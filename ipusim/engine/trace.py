@@ -26,7 +26,9 @@ class SuperstepTime:
     tile_compute, tile_exchange : int64 array [n_tiles]
         Busy cycles of each tile in one run.
     bytes_sent, bytes_received : int64 array [n_tiles]
-        Of one run. A multicast is sent once and received by many.
+        Of one run. A multicast is sent once and received by many. What comes from DRAM is received only.
+    dram_bytes : int
+        Read from DRAM in one run.
     """
 
     name: str
@@ -40,6 +42,7 @@ class SuperstepTime:
     tile_exchange: IntArray
     bytes_sent: IntArray
     bytes_received: IntArray
+    dram_bytes: int = 0
 
     @property
     def cycles(self) -> int:

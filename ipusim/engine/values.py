@@ -127,11 +127,16 @@ def written_storages(program: Program) -> set[str]:
 
 
 def last_uses(program: Program) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the index of the last step of every op, and that of the last op that touches each storage."""
+    """Return the index of the last step of every op, and that of the last op that touches each storage.
+
+    What only streams in operands counts for neither.
+    """
     ops: dict[str, int] = {}
     touched: dict[str, set[str]] = {}
     for index, step in enumerate(program.steps):
         for superstep in (step,) if isinstance(step, Superstep) else step.body:
+            if superstep.streams:
+                continue
             ops |= dict.fromkeys((*superstep.fused, superstep.op), index)
             for vertices in superstep.compute:
                 for storage in touched_storages(program, vertices):

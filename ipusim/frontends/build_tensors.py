@@ -21,7 +21,12 @@ def build_tensors(draft: Draft) -> None:
         dtype = entry.dtype or draft.workload.dtype
         init = _build_init(draft, name, dtype, entry)
         sparsity = build_sparsity(draft, name, entry.shape, entry.sparsity) if entry.sparsity else None
-        tensor = Tensor(name, entry.shape, dtype, init, sparsity)
+        if sparsity and entry.memory == "dram":
+            hint = "leave memory out, or store the tensor dense"
+            draft.report(
+                ("tensors", name, "memory"), f"only dense tensors stream from DRAM, and {name} is sparse", hint
+            )
+        tensor = Tensor(name, entry.shape, dtype, init, sparsity, entry.memory)
         draft.tensors[name] = tensor if check_bytes(draft, ("tensors", name, "shape"), tensor) else None
 
 

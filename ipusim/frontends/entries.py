@@ -253,6 +253,10 @@ class TensorEntry(Entry):
         default_factory=lambda: InitEntry(normal=SpreadOptions()), description="Where the values come from"
     )
     sparsity: SparsityEntry | None = Field(default=None, description="How the tensor is sparse; dense by default")
+    memory: Literal["sram", "dram"] = Field(
+        default="sram",
+        description="Where it lies: on the tiles, or in DRAM, from where it streams in for each op that reads it",
+    )
 
 
 class OpEntry(Entry):

@@ -39,6 +39,11 @@ class Graph:
         return tuple(op for op in self.ops if tensor in op.inputs)
 
     @property
+    def dram_tensors(self) -> tuple[str, ...]:
+        """Names of the tensors that lie in DRAM."""
+        return tuple(name for name, tensor in self.tensors.items() if tensor.memory == "dram")
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the tensors that no op writes."""
         written = {name for op in self.ops for name in op.outputs}

@@ -49,7 +49,8 @@ class Variable:
     dtype : str
         Number format of its elements.
     kind : str
-        ``tensor`` (a tensor of the graph, in its final place), ``metadata`` (where the elements of a packed variable
+        ``tensor`` (a tensor of the graph, in its final place), ``streamed`` (what one op has on the tiles of a tensor
+        that lies in DRAM), ``metadata`` (where the elements of a packed variable
         belong; it stays on the chip, and no kernel reads it as values), ``reserved`` (memory set aside for code and
         stacks), ``partials``, ``temporary`` or ``register`` (what a fused vertex computes on the way and never
         stores: it takes no memory).
@@ -76,6 +77,12 @@ class Variable:
     home: Home | None = None
     tensor: str = ""
     index: IntArray | Callable[[], IntArray] | None = None
+
+    @property
+    def n_elements(self) -> int:
+        """Number of elements."""
+        groups, rows, cols = self.shape
+        return groups * rows * cols
 
     def positions(self) -> IntArray:
         """Return `index` of a packed variable as a flat array."""
@@ -190,6 +197,10 @@ class Superstep:
         Name of the operator of the graph it belongs to.
     fused : tuple of str
         Names of further operators whose results it computes on the way.
+    streams : tuple of str
+        Variables that come from DRAM, each to its home; such a superstep does nothing else.
+    early : bool
+        They come in beside all that runs since the stream before, into room of their own.
     """
 
     name: str
@@ -197,6 +208,8 @@ class Superstep:
     compute: tuple[VertexSet, ...] = ()
     exchange: tuple[Transfers, ...] = ()
     fused: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)

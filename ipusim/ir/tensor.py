@@ -80,6 +80,8 @@ class Tensor:
         Source of the values of a graph input; None for the result of an op.
     sparsity : Sparsity or None
         None for a dense tensor.
+    memory : str
+        ``sram``, or ``dram`` for a graph input that lies outside the tiles and streams in for each op that reads it.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Tensor:
     dtype: str
     init: Init | None = None
     sparsity: Sparsity | None = None
+    memory: str = "sram"
 
     @property
     def n_elements(self) -> int:

@@ -31,6 +31,8 @@ class Builder:
         Tensors that wait for being moved to where somebody wants them: the op, and what they consist of.
     packed : dict of int to tuple of two str
         Variables of values and metadata that ops share, by the identity of the placement that they have in common.
+    streams : list of str
+        Variables that the op being lowered has streamed in from DRAM.
     """
 
     graph: Graph
@@ -42,6 +44,7 @@ class Builder:
     packed: dict[int, tuple[str, str]] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
     pending: dict[str, tuple[str, Movement]] = field(default_factory=dict)
+    streams: list[str] = field(default_factory=list)
 
     def add_variable(
         self, name: str, shape: tuple[int, int, int], dtype: str, kind: str, home: Home | None, storage: str = ""
@@ -69,9 +72,31 @@ class Builder:
         """Declare a graph tensor's variable with its home and make it the tensor's current place."""
         dtype = self.graph.tensors[tensor].dtype
         root = self.root(tensor)
-        variable = self.add_variable(tensor, shape, dtype, "tensor", home, storage=root)
+        kind = "streamed" if self.graph.tensors[root].memory == "dram" else "tensor"
+        variable = self.add_variable(tensor, shape, dtype, kind, home, storage=root)
         self.place[root] = variable.name
         return variable
+
+    def create_input(self, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
+        """Declare a graph input that has no place yet where somebody wants it, and stream it there if it is in DRAM."""
+        variable = self.place_tensor(tensor, shape, home)
+        self.inputs[self.root(tensor)] = variable.name
+        if variable.kind == "streamed":
+            self.streams.append(variable.name)
+        return variable
+
+    def add_stream(self, op: str, before: int) -> None:
+        """Insert the superstep that streams in what `op` has asked for, as step number `before`."""
+        if self.streams:
+            early = bool(self.chip.dram_stacked)
+            step = Superstep(f"{op}/stream", op, streams=tuple(self.streams), early=early)
+            self.steps.insert(before, step)
+            self.streams.clear()
+
+    def forget_streams(self) -> None:
+        """Let go of what has been streamed in: the next op that reads a tensor in DRAM streams it again."""
+        for tensor in self.graph.dram_tensors:
+            self.place.pop(tensor, None)
 
     def root(self, tensor: str) -> str:
         """Return the tensor that holds the values of `tensor`: itself, unless it is a view."""

@@ -44,6 +44,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
     groups = fused_ops(graph)
     for op in graph.ops:
         plan = plans.get(op.name)
+        before = len(builder.steps)
         if op.name in groups:
             lower_map(builder, groups[op.name])
         elif find_op(op.kind).family == "reduce":
@@ -66,8 +67,13 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
                     settle(builder, name)
             kind = "gradient" if isinstance(plan.problem, GradientProblem) else "matmul"
             _lowering(f"{plan.problem.sparsity.mode}_{kind}")(builder, op, plan)
+        builder.add_stream(op.name, before)
+        builder.forget_streams()
     for name in graph.outputs:
+        before = len(builder.steps)
         settle(builder, name)
+        producer = graph.producer(name)
+        builder.add_stream(producer.name if producer else name, before)
     program = builder.program()
     verify_program(program)
     return program

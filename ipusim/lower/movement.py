@@ -79,8 +79,7 @@ def settle(builder: Builder, tensor: str) -> None:
     if builder.root(tensor) in builder.pending:
         move(builder, tensor, shape, home)
         return
-    variable = builder.place_tensor(tensor, shape, home)
-    builder.inputs[builder.root(tensor)] = variable.name
+    builder.create_input(tensor, shape, home)
 
 
 def _with_places(builder: Builder, movement: Movement) -> Movement:

@@ -23,9 +23,7 @@ def bring(builder: Builder, op: str, tensor: str, shape: tuple[int, int, int], h
     if current is None and builder.root(tensor) in builder.pending:
         return move(builder, tensor, shape, home)
     if current is None:
-        variable = builder.place_tensor(tensor, shape, home)
-        builder.inputs[builder.root(tensor)] = variable.name
-        return variable
+        return builder.create_input(tensor, shape, home)
     if current.shape == shape and same_home(current.home, home):
         return current
     if same_place(current, shape, home):

@@ -43,6 +43,10 @@ def _variable(variable: Variable) -> str:
 
 def _superstep(program: Program, step: Superstep, number: int) -> Iterator[str]:
     yield f"{number}. {step.name}"
+    for name in step.streams:
+        variable = program.variables[name]
+        when = ", while the tiles compute" if step.early else ""
+        yield f"   stream   {name} from DRAM: {variable.n_elements * variable.element_bytes} bytes{when}"
     for vertices in step.compute:
         yield f"   compute  {_vertices(vertices)}"
     for transfers in step.exchange:

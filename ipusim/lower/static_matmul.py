@@ -87,9 +87,7 @@ def linear_operand(builder: Builder, name: str) -> Variable:
         return current
     tensor = builder.graph.tensors[name]
     shape = matrix_view(tensor.shape)
-    variable = builder.place_tensor(name, shape, even_home(shape, -(-tensor.n_elements // builder.chip.n_tiles)))
-    builder.inputs[name] = variable.name
-    return variable
+    return builder.create_input(name, shape, even_home(shape, -(-tensor.n_elements // builder.chip.n_tiles)))
 
 
 def _inner_columns(builder: Builder, plan: StaticSparsePlan) -> int:

@@ -34,12 +34,23 @@ def verify_program(program: Program) -> None:
 
 
 def _check_superstep(program: Program, step: Superstep) -> None:
-    if not step.compute and not step.exchange:
+    if not step.compute and not step.exchange and not step.streams:
         raise VerifierError(f"{step.name}: neither computes nor exchanges")
+    _check_streams(program, step)
     for vertices in step.compute:
         _check_vertices(program, step.name, vertices)
     for transfers in step.exchange:
         _check_transfers(program, step.name, transfers)
+
+
+def _check_streams(program: Program, step: Superstep) -> None:
+    if step.streams and (step.compute or step.exchange):
+        raise VerifierError(f"{step.name}: streams beside its own vertices or transfers")
+    for name in step.streams:
+        if name not in program.variables:
+            raise VerifierError(f"{step.name}: streams {name}, which is not declared")
+        if program.variables[name].home is None:
+            raise VerifierError(f"{step.name}: streams {name}, which has no home")
 
 
 def _check_vertices(program: Program, where: str, vertices: VertexSet) -> None:

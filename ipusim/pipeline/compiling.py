@@ -10,8 +10,10 @@ from typing import Any
 from ipusim.chip.fields import constant_fields
 from ipusim.chip.load import load_chip
 from ipusim.chip.model import Chip
-from ipusim.engine.memory import MemoryMap, map_memory
+from ipusim.engine.memory import MemoryMap
+from ipusim.engine.prefetching import with_room
 from ipusim.errors import BadInputError, Problem
+from ipusim.formats import number_format
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import Workload, load_workload
 from ipusim.ir.graph import Graph
@@ -59,9 +61,21 @@ class Compiled:
         return tuple(plan for plan in self.all_plans.values() if isinstance(plan, Unplannable))
 
     @property
+    def dram_bytes(self) -> int:
+        """Bytes of the tensors that lie in DRAM."""
+        tensors = [self.graph.tensors[name] for name in self.graph.dram_tensors]
+        return sum(tensor.n_elements * number_format(tensor.dtype).bytes for tensor in tensors)
+
+    @property
+    def fits_dram(self) -> bool:
+        """Whether the chip has a DRAM for what lies there, and room in it."""
+        rate = self.chip.dram_bytes_per_s if self.dram_bytes else 1
+        return rate > 0 and self.dram_bytes <= self.chip.dram_bytes
+
+    @property
     def fits(self) -> bool:
-        """Whether there is a program and every tile has room for it."""
-        return self.memory is not None and self.memory.fits
+        """Whether there is a program and every tile, and the DRAM, has room for it."""
+        return self.memory is not None and self.memory.fits and self.fits_dram
 
 
 def compile_workload(
@@ -134,8 +148,8 @@ def compile_graph(
     plans = plan_graph(graph, chip, options)
     if any(isinstance(plan, Unplannable) for plan in plans.values()):
         return Compiled(workload, chip, graph, plans, None, None)
-    program = lower_graph(graph, plans, chip)
-    return Compiled(workload, chip, graph, plans, program, map_memory(program, chip))
+    program, memory = with_room(lower_graph(graph, plans, chip), chip)
+    return Compiled(workload, chip, graph, plans, program, memory)
 
 
 def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:

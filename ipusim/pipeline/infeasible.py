@@ -8,6 +8,7 @@ from typing import Any
 
 from ipusim.ir.tensor import Sparsity
 from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
+from ipusim.pipeline.infeasible_dram import in_dram, in_sram, larger_dram
 from ipusim.plan.conv_problem import ConvProblem
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Unplannable
@@ -49,6 +50,8 @@ def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str
             "terms": {},
             "levers": _other_ways(compiled, formats[0].reason, with_levers),
         }
+    if not compiled.fits_dram:
+        return _no_dram(compiled, with_levers)
     buckets = [plan for plan in compiled.unplanned if plan.shortage is not None]
     if buckets:
         return _full_buckets(compiled, buckets[0], with_levers)
@@ -74,6 +77,22 @@ def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str
         "tile": tile,
         "terms": terms,
         "levers": levers(compiled) if with_levers else [],
+    }
+
+
+def _no_dram(compiled: Compiled, with_levers: bool) -> dict[str, Any]:
+    """Return why the tensors that are to lie in DRAM cannot."""
+    demand, capacity = compiled.dram_bytes, int(compiled.chip.dram_bytes)
+    full = demand > capacity
+    found = [*in_sram(compiled), *larger_dram(compiled)] if with_levers else []
+    return {
+        "constraint": "dram_bytes" if full else f"the DRAM of {compiled.chip.name} has no dram_bytes_per_s",
+        "demand_bytes": demand if full else 0,
+        "capacity_bytes": capacity,
+        "gap_bytes": max(0, demand - capacity),
+        "tile": 0,
+        "terms": {"tensors in DRAM": demand} if full else {},
+        "levers": found or (["none of: tensors in SRAM, a larger DRAM"] if with_levers else []),
     }
 
 
@@ -128,7 +147,7 @@ def _other_ways(compiled: Compiled, reason: str, with_levers: bool) -> list[str]
 
 def levers(compiled: Compiled) -> list[str]:
     """Return changes that make the workload fit, cheapest first; each has been compiled and found to fit."""
-    found = [*_smaller_temporaries(compiled), *_more_sram(compiled), *_more_tiles(compiled)]
+    found = [*_smaller_temporaries(compiled), *in_dram(compiled), *_more_sram(compiled), *_more_tiles(compiled)]
     return found or ["none of: a smaller available_memory_proportion, 64 times the SRAM of a tile, 64 times the tiles"]
 
 

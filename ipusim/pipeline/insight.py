@@ -34,6 +34,8 @@ def insights(compiled: Compiled, cycles: int) -> tuple[dict[str, Any], ...]:
         "barriers for free": chip.replace(sync_cycles=0),
         "twice the AMP rate": _faster_amp(chip),
     }
+    if any(step.streams for step, _ in program.supersteps()):
+        relaxed["twice the DRAM bandwidth"] = changed_chip(chip, dram_bytes_per_s=2 * chip.dram_bytes_per_s)
     found: list[tuple[str, int | None]] = [
         (change, time_program(program, other).cycles) for change, other in relaxed.items() if other
     ]

@@ -84,10 +84,13 @@ def uncertainty(compiled: Compiled, op_cycles: Callable[[str], int]) -> dict[str
     """
     total = inside = mean = worst = 0.0
     outside: dict[str, float] = {}
+    streaming = _streaming_ops(compiled)
     for op in compiled.graph.ops:
         cycles = float(op_cycles(op.name))
         total += cycles
         kind, reasons = _judge(compiled, op.kind, compiled.plans.get(op.name))
+        if op.name in streaming:
+            reasons.append("streaming from DRAM was never measured in a program")
         if reasons:
             for reason in reasons:
                 outside[reason] = outside.get(reason, 0.0) + cycles
@@ -101,6 +104,13 @@ def uncertainty(compiled: Compiled, op_cycles: Callable[[str], int]) -> dict[str
         "validated_share": inside / total if total else 0.0,
         "outside": sorted(outside, key=lambda reason: (-outside[reason], reason)),
     }
+
+
+def _streaming_ops(compiled: Compiled) -> set[str]:
+    """Return the ops that stream operands in from DRAM."""
+    if compiled.program is None or not compiled.graph.dram_tensors:
+        return set()
+    return {step.op for step, _ in compiled.program.supersteps() if step.streams}
 
 
 def _judge(compiled: Compiled, op_kind: str, plan: Plan | None) -> tuple[str, list[str]]:

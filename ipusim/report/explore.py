@@ -166,7 +166,7 @@ def _energy(document: Document) -> list[RenderableType]:
     if not total:
         return []
     table = columns("left", "left", "right", "right")
-    for name, energy_j in sorted(parts.items(), key=lambda item: -item[1]):
+    for name, energy_j in sorted(((name, part) for name, part in parts.items() if part), key=lambda item: -item[1]):
         share = energy_j / total
         table.add_row(
             name.replace("_", " "), bar(share, _BAR, "cyan"), format_percent(share), figure_text("energy_j", energy_j)

@@ -82,7 +82,7 @@ def _energy_parts(energy: Mapping[str, float]) -> list[RenderableType]:
     total = sum(energy.values())
     if not total:
         return []
-    ordered = sorted(energy.items(), key=lambda item: -item[1])
+    ordered = sorted(((name, joules) for name, joules in energy.items() if joules), key=lambda item: -item[1])
     parts = ", ".join(f"{name} {100 * joules / total:.0f}" for name, joules in ordered)
     return [indented(sentence(f"{parts} %", QUIET))]
 
@@ -147,9 +147,11 @@ def _infeasible(infeasible: Mapping[str, Any]) -> list[RenderableType]:
         parts: list[RenderableType] = [Text(f"DOES NOT RUN: {infeasible['constraint']}", BAD)]
     else:
         table = columns("left", "right", "left")
-        table.add_row("demand", format_bytes(demand), "on each tile" if tile is None else f"on tile {tile}")
+        on_tiles = "on each tile" if tile is None else f"on tile {tile}"
+        table.add_row("demand", format_bytes(demand), "" if infeasible["constraint"] == "dram_bytes" else on_tiles)
         table.add_row("capacity", format_bytes(capacity), "")
-        table.add_row("gap", format_bytes(infeasible["gap_bytes"]), f"{demand / capacity:.3g} times what there is")
+        times = f"{demand / capacity:.3g} times what there is" if capacity else "the chip has none"
+        table.add_row("gap", format_bytes(infeasible["gap_bytes"]), times)
         parts = [Text(f"DOES NOT FIT: {infeasible['constraint']}", BAD), indented(table)]
     if infeasible["terms"]:
         terms = columns("left", "right")

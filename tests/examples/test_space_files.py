@@ -72,3 +72,14 @@ def test_parquet(tmp_path, monkeypatch):
     table = parquet.read_table("rows.parquet").to_pylist()
     rows = list(ipusim.explore("generations", workers=1).rows())
     assert table == rows
+
+
+def test_a_stacked_dram_is_never_slower_than_one_beside_the_chip(tmp_path):
+    explored = ipusim.explore("stacked-dram", store=tmp_path / "store.sqlite", workers=1)
+    rows = {(row["dram_bytes_per_s"], row["dram_stacked"]): row["seconds"] for row in explored.rows()}
+    rates = sorted({rate for rate, _ in rows})
+    assert len(rows) == 2 * len(rates) == 12
+    assert all(rows[rate, True] < rows[rate, False] for rate in rates)
+    for stacked in (False, True):
+        seconds = [rows[rate, stacked] for rate in rates]
+        assert seconds == sorted(seconds, reverse=True)
