@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from ipusim.cli.files import missing_folders
 from ipusim.cli.options import JsonOption, OutputOption, SetOption
 from ipusim.cli.output import emit, layout, wants_json
 from ipusim.cli.progress import progress_line
+from ipusim.errors import BadInputError
 
 
 def command(
@@ -17,6 +20,7 @@ def command(
     points: Annotated[bool, Parameter(help="List every measured point with its prediction.")] = False,
     settings: SetOption = (),
     workers: int | None = None,
+    html: Annotated[Path | None, Parameter(name="--html")] = None,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> int:
@@ -33,13 +37,21 @@ def command(
     ----------
     workers
         Processes; as many as there are processor cores by default.
+    html
+        Write a page with predicted against measured to this file, too.
     """
+    if problems := missing_folders(("--html", html), ("--output", output)):
+        raise BadInputError(problems)
     from ipusim.validation import validate
 
     chosen = [name.strip() for name in only.split(",") if name.strip()]
     with progress_line() as progress:
         validation = validate(chosen, settings=settings, workers=workers, progress=progress)
     document = validation.to_dict()
+    if html is not None:
+        from ipusim.files.atomic import write_atomic
+
+        write_atomic(html, validation.to_html())
     if wants_json(as_json, output):
         from ipusim.report.json import render_json
 

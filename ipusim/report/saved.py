@@ -12,6 +12,7 @@ from ipusim.errors import BadInputError, Problem
 RUN = "ipusim-result-1"
 COMPARISON = "ipusim-comparison-1"
 EXPLORATION = "ipusim-exploration-1"
+VALIDATION = "ipusim-validation-1"
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     RUN: (
@@ -22,12 +23,13 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
         *("space", "chip", "workloads", "parameters", "derived", "objectives", "counts", "reasons", "pareto", "cloud"),
         *("sensitivity", "price_of_constraints", "summary"),
     ),
+    VALIDATION: ("chip", "options", "versions", "passed", "n_points", "sources", "fitted_constants"),
     COMPARISON: ("workload", "chip", "options", "seed", "versions", "baselines", "cells", "break_even", "summary"),
 }
 
 
 def load_result(path: Path) -> dict[str, Any]:
-    """Return the document in a file that ``ipusim run``, ``compare`` or ``explore`` has written.
+    """Return the document in a file that ``ipusim run``, ``compare``, ``explore`` or ``validate`` has written.
 
     Raises
     ------
@@ -45,7 +47,9 @@ def load_result(path: Path) -> dict[str, Any]:
     schema = str(document.get("schema")) if isinstance(document, dict) else ""
     if schema not in _NEEDED:
         hint = "save one with: ipusim run WORKLOAD --profile -o FILE.json"
-        raise BadInputError([Problem(str(path), 0, 0, "", "is no result of ipusim run, compare or explore", hint)])
+        raise BadInputError(
+            [Problem(str(path), 0, 0, "", "is no result of ipusim run, compare, explore or validate", hint)]
+        )
     missing = [name for name in _NEEDED[schema] if name not in document]
     if missing:
         raise BadInputError(Problem(str(path), 0, 0, name, "is missing") for name in missing)

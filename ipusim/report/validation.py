@@ -40,7 +40,7 @@ def render_validation(document: Document, width: int = 80, colour: bool = False,
     parts += [_table(document["sources"]), Text("")]
     parts.append(sentence(LEGEND, QUIET))
     parts += _constants(document["fitted_constants"])
-    parts += _words(document["sources"])
+    parts += [heading("Sources"), *bullets(map(source_line, document["sources"]))]
     if with_points:
         for source in document["sources"]:
             parts += [heading(source["title"], source["citation"]), indented(_points(source))]
@@ -70,25 +70,25 @@ def _table(sources: list[Document]) -> RenderableType:
 def _constants(constants: list[Document]) -> list[RenderableType]:
     if not constants:
         return []
-    lines = [
-        f"{each['name']} = {each['packaged']:g} {each['unit']}, {each['meaning']}. Fitted to {each['n_points']} points "
-        f"of {each['source']}: best {each['best']:g}, error {each['fitted_error']:.1%}; {each['held_out_error']:.1%} "
-        "on series held out of the fit."
-        for each in constants
-    ]
-    return [heading("Fitted constants"), *bullets(lines)]
+    return [heading("Fitted constants"), *bullets(map(constant_line, constants))]
 
 
-def _words(sources: list[Document]) -> list[RenderableType]:
-    lines = []
-    for source in sources:
-        text = f"{source['name']}: {source['title']} ({source['citation']})."
-        if source["worst_point"]:
-            text += f" Furthest off: {source['worst_point']}."
-        text += f" Weak: {source['weak']}." if source["weak"] else ""
-        text += f" {source['note']}" if source["note"] else ""
-        lines.append(text)
-    return [heading("Sources"), *bullets(lines)]
+def constant_line(constant: Document) -> str:
+    """Return what is known of a fitted constant in a sentence or two."""
+    return (
+        f"{constant['name']} = {constant['packaged']:g} {constant['unit']}, {constant['meaning']}. Fitted to "
+        f"{constant['n_points']} points of {constant['source']}: best {constant['best']:g}, error "
+        f"{constant['fitted_error']:.1%}; {constant['held_out_error']:.1%} on series held out of the fit."
+    )
+
+
+def source_line(source: Document) -> str:
+    """Return what a source is, and where the model is weak on it."""
+    text = f"{source['name']}: {source['title']} ({source['citation']})."
+    if source["worst_point"]:
+        text += f" Furthest off: {source['worst_point']}."
+    text += f" Weak: {source['weak']}." if source["weak"] else ""
+    return text + (f" {source['note']}" if source["note"] else "")
 
 
 def _points(source: Document) -> RenderableType:

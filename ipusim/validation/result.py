@@ -178,6 +178,12 @@ class Validation:
             "fitted_constants": [errors.to_dict() for errors in self.constants],
         }
 
+    def to_html(self) -> str:
+        """Return the validation as one HTML page that needs nothing else."""
+        from ipusim.report.html.validation import render_validation_page
+
+        return render_validation_page(self.to_dict())
+
     def _repr_html_(self) -> str:
         from ipusim.report.validation import render_validation
 

@@ -11,6 +11,7 @@ import pytest
 from ipusim.chip.load import load_chip
 from ipusim.cli.main import main
 from ipusim.errors import BadInputError
+from ipusim.report.html.validation import render_validation_page
 from ipusim.report.validation import render_validation
 from ipusim.validation import validate
 from ipusim.validation.cases import DYNAMIC, STATIC, Case, Figures, simulate_case
@@ -144,3 +145,27 @@ def test_a_wrong_constant_leaves_the_band(capsys):
 def test_unknown_sources_are_named():
     with pytest.raises(BadInputError, match=r"there is no source 'dens_matmul' .*dense_matmul"):
         validate(["dens_matmul"])
+
+
+def test_the_page_needs_nothing_else_and_a_saved_result_gives_the_same(tmp_path, capsys):
+    page, saved, again = (tmp_path / name for name in ("page.html", "saved.json", "again.html"))
+    assert main(["validate", "--only", "amp_vertex", "--html", str(page), "-o", str(saved)]) == 0
+    assert main(["report", str(saved), "-o", str(again)]) == 0
+    assert again.read_text() == page.read_text()
+    text = page.read_text()
+    assert "Every documented band is kept." in text
+    assert text.count("<tr><td>amp_vertex</td>") == 64
+    assert "http://" not in text.split("<script")[0]
+    assert main(["report", str(saved), "--diff", str(saved)]) == 2
+    assert "not explorations and validations" in capsys.readouterr().err
+
+
+def test_names_on_the_page_are_no_markup():
+    validation = validate(["amp_vertex"])
+    document = validation.to_dict()
+    document["sources"][0]["title"] = "<script>alert(1)</script>"
+    document["sources"][0]["problems"] = ["<img src=x>"]
+    text = render_validation_page(document)
+    assert "<script>alert(1)" not in text
+    assert "<img src=x>" not in text
+    assert "&lt;img src=x&gt;" in text
