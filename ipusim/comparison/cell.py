@@ -7,6 +7,7 @@ from typing import Any
 
 from ipusim.comparison.outcome import OK, Outcome
 from ipusim.comparison.points import Point
+from ipusim.cost.energy import COMPONENTS
 
 PHASES = ("compute", "exchange", "sync")
 UPDATE = ("host_s", "upload_s", "upload_bytes")
@@ -73,6 +74,7 @@ class Cell:
             "effective_tflops": self.effective_tflops,
             "useful_tflops": self.useful_tflops,
             "energy_j": outcome.energy_j,
+            "energy": {name: outcome.energy_by_component.get(name) for name in COMPONENTS},
             "energy_ratio": self.energy_ratio,
             "power_w": _power(outcome),
             "max_tile_bytes": outcome.max_tile_bytes,

@@ -45,6 +45,10 @@ class Result(Protocol):
         """Energy in joules, where there is a model of it."""
 
     @property
+    def energy_by_component(self) -> Mapping[str, float] | None:
+        """Energy in joules by component, where there is a model of it."""
+
+    @property
     def cycles_by_phase(self) -> Mapping[str, int | None]:
         """Cycles in compute, exchange and sync."""
 
@@ -87,6 +91,8 @@ class Outcome:
         What new patterns of all dynamic weights cost beside the cycles: ``host_s``, ``upload_s`` and ``upload_bytes``.
     propagation_steps : int or None
         Steps in which overflowing buckets of dynamic weights are passed on, over all ops; None without such weights.
+    energy_by_component : Mapping of str to float
+        In joules; empty where it is not known.
     """
 
     status: str
@@ -101,6 +107,7 @@ class Outcome:
     plan: str = ""
     pattern_update: Mapping[str, float | None] | None = None
     propagation_steps: int | None = None
+    energy_by_component: Mapping[str, float] = field(default_factory=dict)
 
 
 def outcome_of(simulate: Callable[[], Result]) -> Outcome:
@@ -131,6 +138,7 @@ def _figures(run: Result) -> Outcome:
         seconds=run.seconds,
         flops=run.flops,
         energy_j=run.energy_j,
+        energy_by_component=run.energy_by_component or {},
         cycles_by_phase={phase: cycles for phase, cycles in run.cycles_by_phase.items() if cycles is not None},
         max_tile_bytes=run.memory["max_tile_bytes"],
         tile_sram_bytes=run.memory["tile_sram_bytes"],

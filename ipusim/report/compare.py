@@ -21,7 +21,15 @@ from ipusim.report.compare_words import (
     values_of,
     varying,
 )
-from ipusim.report.numbers import UNKNOWN, format_bytes, format_count, format_joules, format_scaled, format_seconds
+from ipusim.report.numbers import (
+    UNKNOWN,
+    format_bytes,
+    format_count,
+    format_joules,
+    format_scaled,
+    format_seconds,
+    format_shares,
+)
 
 _MOST_SECTIONS = 6
 _MOST_SENTENCES = 16
@@ -69,7 +77,7 @@ def _head(document: Document) -> list[RenderableType]:
 
 def _section(baseline: Document, cells: Sequence[Document], width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [heading(condition_text(baseline)), indented(_dense(baseline)), Text("")]
-    parts += [indented(_table(cells, width)), *_footnotes(cells), *_plans(cells)]
+    parts += [indented(_table(cells, width)), *_footnotes(cells), *_plans(cells), *_energy(baseline, cells)]
     compared = [cell for cell in cells if cell["speedup"] is not None]
     if not compared:
         return parts
@@ -216,6 +224,19 @@ def _plans(cells: Sequence[Document]) -> list[RenderableType]:
             place = f"{mode}, block size {best['block_size']}, density {density_text(best['density'])}"
             lines.append(f"{place}: {best['plan']}")
     return [heading("Plans of the fastest cells"), *bullets(lines)] if lines else []
+
+
+def _energy(baseline: Document, cells: Sequence[Document]) -> list[RenderableType]:
+    """Return where the energy goes, of the baseline and of the fastest cell of each mode."""
+    shown = {"dense": baseline}
+    for mode in values_of(cells, "mode"):
+        timed = [cell for cell in cells if cell["mode"] == mode and cell["cycles"]]
+        if timed:
+            best = min(timed, key=lambda cell: cell["cycles"])
+            shown[f"{mode}, block size {best['block_size']}, density {density_text(best['density'])}"] = best
+    known = {place: cell for place, cell in shown.items() if cell["energy_j"] and cell.get("energy")}
+    lines = [f"{place}: {format_shares(cell['energy'])}" for place, cell in known.items()]
+    return [heading("Energy of the fastest cells"), *bullets(lines)] if lines else []
 
 
 def _overview(document: Document, width: int) -> list[RenderableType]:

@@ -8,20 +8,21 @@ from typing import Any
 
 from ipusim.report.compare_words import Document
 
-_NESTED = "cycles_by_phase"
+_NESTED = {"cycles_by_phase": "{}_cycles", "energy": "{}_energy_j"}
+"""Keys with several figures, and the titles of their columns."""
 
 
 def comparison_rows(document: Document) -> list[dict[str, Any]]:
     """Return the dense baselines and the cells of a comparison as flat rows, all with the same keys.
 
-    ``compute_cycles``, ``exchange_cycles`` and ``sync_cycles`` stand in the place of the phases.
+    Phases and components of the energy have a column each, such as ``compute_cycles`` and ``static_energy_j``.
     """
     rows = []
     for cell in (*document["baselines"], *document["cells"]):
         row: dict[str, Any] = {}
         for key, value in cell.items():
-            phases = {f"{phase}_cycles": cycles for phase, cycles in value.items()} if key == _NESTED else {key: value}
-            row |= phases
+            title = _NESTED.get(key)
+            row |= {title.format(name): part for name, part in value.items()} if title else {key: value}
         rows.append(row)
     return rows
 

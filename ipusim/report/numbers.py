@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 _DECIMAL = ("", "k", "M", "G", "T", "P", "E")
 _SMALL = ("m", "u", "n", "p", "f", "a")
@@ -86,3 +87,11 @@ def _figures(value: float) -> str:
     value = float(f"{value:.3g}") if abs(value) < 1000 else value
     digits = 2 - math.floor(math.log10(abs(value)) + 1e-9)
     return f"{value:,.{min(max(digits, 0), 4)}f}"
+
+
+def format_shares(parts: Mapping[str, float | None]) -> str:
+    """Return the shares of some parts in their sum, the largest first: ``arithmetic 60, static 40 %``."""
+    known = [(name, part) for name, part in parts.items() if part]
+    total = sum(part for _, part in known)
+    shares = (f"{name} {100 * part / total:.0f}" for name, part in sorted(known, key=lambda item: -item[1]))
+    return f"{', '.join(shares)} %" if known else UNKNOWN

@@ -18,6 +18,7 @@ from ipusim.report.numbers import (
     format_percent,
     format_scaled,
     format_seconds,
+    format_shares,
 )
 from ipusim.report.operators import operator_parts
 from ipusim.report.tile_map import tile_parts
@@ -79,12 +80,7 @@ def _unknown_energy(result: Result) -> list[RenderableType]:
 
 def _energy_parts(energy: Mapping[str, float]) -> list[RenderableType]:
     """Return one line with the percentages of the components, the largest first."""
-    total = sum(energy.values())
-    if not total:
-        return []
-    ordered = sorted(((name, joules) for name, joules in energy.items() if joules), key=lambda item: -item[1])
-    parts = ", ".join(f"{name} {100 * joules / total:.0f}" for name, joules in ordered)
-    return [indented(sentence(f"{parts} %", QUIET))]
+    return [indented(sentence(format_shares(energy), QUIET))] if any(energy.values()) else []
 
 
 def _rate(tflops: float | None) -> str:

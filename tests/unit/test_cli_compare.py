@@ -31,6 +31,7 @@ def _simulate(workload, chip):
         seconds=cycles / chip.clock_hz,
         flops=65536,
         energy_j=None,
+        energy_by_component=None,
         cycles_by_phase={"compute": cycles - 2, "exchange": 1, "sync": 1},
         memory={"max_tile_bytes": 500, "tile_sram_bytes": 1000},
         ops=[],
@@ -47,6 +48,7 @@ def _nothing_fits(_workload, _chip):
         seconds=None,
         flops=0,
         energy_j=None,
+        energy_by_component=None,
         cycles_by_phase=phases,
         memory=memory,
         ops=[],
@@ -203,8 +205,8 @@ def simulate(workload, chip):
         os.write(2, b"ready\\n")
         time.sleep(60)
     memory = {"max_tile_bytes": 5, "tile_sram_bytes": 10}
-    return SimpleNamespace(cycles=100, seconds=1e-6, flops=1, energy_j=None, cycles_by_phase={"compute": 100},
-                           memory=memory, ops=[], infeasible=None)
+    return SimpleNamespace(cycles=100, seconds=1e-6, flops=1, energy_j=None, energy_by_component=None,
+                           cycles_by_phase={"compute": 100}, memory=memory, ops=[], infeasible=None)
 
 Sweep = run.Sweep
 run.Sweep = lambda *parts: Sweep(*parts, simulate)

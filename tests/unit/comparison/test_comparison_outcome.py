@@ -14,6 +14,7 @@ def _run(**changes):
         "seconds": 1e-6,
         "flops": 2000,
         "energy_j": None,
+        "energy_by_component": None,
         "cycles_by_phase": {"compute": 70, "exchange": 20, "sync": 10},
         "memory": {"max_tile_bytes": 300, "tile_sram_bytes": 1000},
         "ops": [{"name": "y", "plan": plan}, {"name": "z", "plan": {}}],

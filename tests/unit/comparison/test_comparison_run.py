@@ -21,6 +21,7 @@ class _Fake:
     """A chip whose cycles are simple to foresee: 1,000, and the useful operations over a rate."""
 
     energy_j = None
+    energy_by_component = None
     infeasible = None
 
     def __init__(self, workload, chip):

@@ -294,3 +294,11 @@ def test_conditions_in_words(document, large):
     assert condition_text(large["cells"][0]) == "float16, 512 features, batch 4"
     assert (varying(large["cells"]), constant_text(large["cells"])) == (("features", "batch"), "float16")
     assert (varying(document["cells"]), constant_text(document["cells"])) == (("batch",), "float16")
+
+
+def test_energy_of_the_fastest_cells_by_component(document):
+    for cell in (*document["baselines"], *document["cells"]):
+        cell |= {"energy_j": 4.0, "energy": {"arithmetic": 3.0, "memory": 1.0, "dram": None}}
+    text = " ".join(render_comparison(document).split())
+    assert "Energy of the fastest cells" in text
+    assert "dense: arithmetic 75, memory 25 %" in text
