@@ -162,7 +162,7 @@ class Store:
     def close(self) -> None:
         """Give back what is claimed, and close the file."""
         if self._writes:
-            # if the disk is full or the file is gone: claims of a process that has ended count for nothing
+            # a full disk or a lost file does no harm here, because claims of a process that has ended count for nothing
             with suppress(IpusimError, sqlite3.Error), self._writing() as connection:
                 connection.execute("DELETE FROM claims WHERE owner = ?", (self.owner,))
                 connection.execute("DELETE FROM owners WHERE owner = ?", (self.owner,))
