@@ -22,6 +22,9 @@ UNSUPPORTED = {
 }
 """What an op without a plan runs into, apart from memory."""
 
+FACTORS = (2, 4, 8, 16, 32, 64)
+"""How many times the memory, or the tiles, are tried."""
+
 
 def explain_infeasible(compiled: Compiled, with_levers: bool = True) -> dict[str, Any] | None:
     """Return what is missing for a workload to run, or None if it fits.
@@ -152,7 +155,7 @@ def levers(compiled: Compiled) -> list[str]:
 
 
 def _smaller_temporaries(compiled: Compiled) -> list[str]:
-    if not compiled.all_plans:
+    if not compiled.all_plans or _too_much_without_temporaries(compiled):
         return []
     now = compiled.workload.compile.available_memory_proportion
     for proportion in (0.5, 0.4, 0.3, 0.2, 0.1, 0.05):
@@ -163,9 +166,21 @@ def _smaller_temporaries(compiled: Compiled) -> list[str]:
     return []
 
 
+def _too_much_without_temporaries(compiled: Compiled) -> bool:
+    """Return whether a tile is too full even without anything temporary.
+
+    Smaller temporaries mean more steps, so that what else is there does not shrink with them.
+    """
+    memory = compiled.memory
+    if memory is None:
+        return False
+    kinds = memory.by_category(memory.worst_tile)
+    return sum(kinds.values()) - kinds["operands"] - kinds["partials"] > memory.tile_sram_bytes
+
+
 def _more_sram(compiled: Compiled) -> list[str]:
     chip = compiled.chip
-    for factor in (2, 4, 8, 16, 32, 64):
+    for factor in FACTORS:
         larger = changed_chip(chip, tile_sram_bytes=factor * chip.tile_sram_bytes)
         if larger and compile_graph(compiled.workload, larger, compiled.graph, may_relax=False).fits:
             return [f"tile_sram_bytes={larger.tile_sram_bytes} ({factor} times the SRAM of a tile)"]
@@ -174,8 +189,24 @@ def _more_sram(compiled: Compiled) -> list[str]:
 
 def _more_tiles(compiled: Compiled) -> list[str]:
     chip = compiled.chip
-    for factor in (2, 4, 8, 16, 32, 64):
+    before = compiled.memory.max_tile_bytes if compiled.memory else None
+    for factor in FACTORS:
         more = changed_chip(chip, n_tiles=factor * chip.n_tiles)
-        if more and compile_graph(compiled.workload, more, compiled.graph, may_relax=False).fits:
+        if more is None:
+            continue
+        found = compile_graph(compiled.workload, more, compiled.graph, may_relax=False)
+        if found.fits:
             return [f"n_tiles={more.n_tiles} ({factor} times the tiles)"]
+        now = found.memory.max_tile_bytes if found.memory else None
+        if before is not None and now is not None and _never_fits(before, now, chip.tile_sram_bytes):
+            return []
+        before = now
     return []
+
+
+def _never_fits(before: int, now: int, capacity: int) -> bool:
+    """Return whether no number of tiles helps, from the bytes on the fullest tile before and after one doubling.
+
+    What is spread over the tiles halves with each doubling, so that all further ones together save no more than this.
+    """
+    return now - max(0, before - now) > capacity

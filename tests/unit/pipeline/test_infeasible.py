@@ -1,5 +1,9 @@
 """What does not fit is a result: what was demanded, what there is, and levers that do make it fit."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from handmade import document, problem_of
 from hypothesis import given, settings
@@ -7,7 +11,8 @@ from hypothesis import strategies as st
 
 import ipusim
 from ipusim.chip.load import load_chip
-from ipusim.pipeline.compiling import changed_chip
+from ipusim.pipeline import infeasible
+from ipusim.pipeline.compiling import changed_chip, compile_workload
 
 TINY = load_chip("tiny")
 KEYS = {"constraint", "demand_bytes", "capacity_bytes", "gap_bytes", "tile", "terms", "levers"}
@@ -123,3 +128,18 @@ def test_what_does_not_fit_is_a_complete_result():
     assert result["cycles_by_phase"] == {"compute": None, "exchange": None, "sync": None}
     assert not result["memory"]["fits"]
     assert [op["cycles"] for op in result["ops"]] == [None]
+
+
+def test_more_tiles_are_tried_as_long_as_they_can_help(monkeypatch):
+    tried = []
+
+    def fullest_tile(_workload, chip, _graph, **_options):
+        tried.append(chip.n_tiles)
+        return SimpleNamespace(fits=False, memory=SimpleNamespace(max_tile_bytes=50_000 + 400_000 // chip.n_tiles))
+
+    compiled = compile_workload(document(problem_of(64, 64, 64, "float32")), TINY)
+    crowded = replace(compiled, memory=replace(compiled.memory, peak_bytes=np.full(4, 150_000)))
+    monkeypatch.setattr(infeasible, "compile_graph", fullest_tile)
+    # Of 50 kB + 400 kB / tiles, no number of tiles of 16 KiB leaves room: after one doubling that is plain.
+    assert infeasible._more_tiles(crowded) == []
+    assert tried == [8]
