@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic
 from ipusim.cost.arithmetic import ceil_div, ceil_log2
+from ipusim.cost.energy import Work
+from ipusim.ir.program import VertexSet
+
+INDEX_BYTES = 4
 
 
 def worker_cycles(in_range: int, out_of_range: int, row_elements: int, element_bytes: int, update: bool) -> int:
@@ -55,9 +61,18 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     )
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    """Return the work of vertices that read every index, and read and write the rows in range."""
+    fields, size = vertices.fields, int(str(vertices.settings["element_bytes"]))
+    copied = int((fields["in_range"] * fields["row_elements"]).sum()) * size
+    asked = int((fields["in_range"] + fields["out_of_range"]).sum())
+    return Work(read_bytes=copied + INDEX_BYTES * asked, written_bytes=copied)
+
+
 CODELET = Codelet(
     name="multi_slice",
     fields=("in_range", "out_of_range", "row_elements"),
     cycles=_cycles,
     source="poplibs popops MultiSlice estimate",
+    work=_work,
 )

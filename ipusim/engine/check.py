@@ -151,6 +151,8 @@ class OpChecker:
             comparisons = [self._compare_movement(op, result, values)]
         elif find_op(op.kind).family == "reduce":
             comparisons = [self._compare_reduction(op, arrays[0], result, output)]
+        elif find_op(op.kind).exact:
+            comparisons = [self._compare_exact(op, arrays, result)]
         elif name in self._convolutions:
             x, w = arrays
             comparisons = compare_convolution(
@@ -280,6 +282,14 @@ class OpChecker:
     def _compare_movement(self, op: Op, result: NDArray[np.float32], values: Values) -> Comparison:
         """Compare every element: what is only moved is not rounded."""
         reference = self._made(op, values).reshape(-1).astype(np.float64)
+        nothing = np.full(reference.shape, np.finfo(np.float64).tiny)
+        return Comparison(result.reshape(-1).astype(np.float64), reference, nothing)
+
+    def _compare_exact(
+        self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32]
+    ) -> Comparison:
+        """Compare every element of a result without roundings."""
+        reference = find_op(op.kind).move(arrays, op.attrs).reshape(-1).astype(np.float64)
         nothing = np.full(reference.shape, np.finfo(np.float64).tiny)
         return Comparison(result.reshape(-1).astype(np.float64), reference, nothing)
 

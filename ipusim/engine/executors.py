@@ -195,6 +195,7 @@ EXECUTORS: dict[str, Executor] = {
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "pool": ("pooling", "pool"),
+    "multi_slice": ("gathering", "multi_slice"),
     "dynamic_element_wise": ("execute_dynamic", "multiply"),
     "dynamic_element_wise_transpose": ("execute_dynamic", "multiply"),
     "dynamic_block": ("execute_dynamic", "multiply"),

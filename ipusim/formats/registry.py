@@ -12,24 +12,27 @@ from ipusim.formats.format import Format
 
 _MACHINERY = frozenset({"format", "registry", "rounding"})
 
+WHOLE_NUMBERS = "int32"
+"""Name of the format of whole numbers, which is not among the floating-point formats."""
+
 
 @cache
 def format_names() -> tuple[str, ...]:
-    """Return the names of all number formats, sorted, without importing any."""
+    """Return the names of all floating-point formats, sorted, without importing any."""
     found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
-    return tuple(sorted(found - _MACHINERY))
+    return tuple(sorted(found - _MACHINERY - {WHOLE_NUMBERS}))
 
 
 @cache
 def number_format(name: str) -> Format:
-    """Return the number format called `name`.
+    """Return the number format called `name`, be it one of floating point or :data:`WHOLE_NUMBERS`.
 
     Raises
     ------
     KeyError
         There is no such format; the message names those that exist.
     """
-    if name not in format_names():
+    if name not in (*format_names(), WHOLE_NUMBERS):
         close = difflib.get_close_matches(name, format_names(), n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise KeyError(f"no number format {name!r}{hint}; there are {', '.join(format_names())}")

@@ -39,6 +39,9 @@ def round_to_format(values: ArrayLike, name: str) -> NDArray[np.float32]:
             return exact
         if target.name == "float16":
             return exact.astype(np.float16).astype(np.float32)
+        if target.name == "int32":
+            whole = np.rint(exact)
+            return np.where(np.abs(whole) <= target.max, whole, np.float32(np.nan)).astype(np.float32)
     return _rounded(exact, target)
 
 

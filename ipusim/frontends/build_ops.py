@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ipusim.files.wording import did_you_mean
+from ipusim.formats import WHOLE_NUMBERS
 from ipusim.frontends.attributes import read_attributes
 from ipusim.frontends.build_tensors import check_bytes
 from ipusim.frontends.draft import UNREADABLE, Draft
@@ -92,10 +93,25 @@ def _operands_are_allowed(draft: Draft, position: int, spec: OpSpec, operands: t
         elif tensor and tensor.sparsity and tensor.sparsity.pattern_of:
             draft.report((*where, index), f"{tensor.name} is a result; a sparse operand has to be an input of the file")
             allowed = False
+        elif tensor and not _kind_is_allowed(draft, (*where, index), spec, index, tensor):
+            allowed = False
         elif tensor and not tensor.sparsity and index == spec.sparse_result:
             draft.report((*where, index), f"{tensor.name} is dense, and {spec.name} needs a sparse operand here")
             allowed = False
     return allowed
+
+
+def _kind_is_allowed(draft: Draft, where: tuple[str | int, ...], spec: OpSpec, index: int, tensor: Tensor) -> bool:
+    """Return whether an operand is of whole numbers where the operator needs them, and nowhere else; report if not."""
+    whole = tensor.dtype == WHOLE_NUMBERS
+    if index in spec.whole_inputs and not whole:
+        message = f"{tensor.name} is {tensor.dtype}, and {spec.name} takes whole numbers here"
+        draft.report(where, message, f"declare it with dtype: {WHOLE_NUMBERS}")
+        return False
+    if whole and index not in spec.whole_inputs and spec.family not in ("move", "view"):
+        draft.report(where, f"{tensor.name} holds whole numbers ({WHOLE_NUMBERS}), and {spec.name} computes in floats")
+        return False
+    return True
 
 
 def _infer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipusim.formats import number_format
+from ipusim.formats import WHOLE_NUMBERS, number_format
 from ipusim.frontends.array_files import array_shape
 from ipusim.frontends.build_sparsity import build_sparsity
 from ipusim.frontends.draft import Draft
@@ -50,14 +50,30 @@ def _tebibytes(n_bytes: int) -> str:
     return f"{n_bytes / 2**40:,.4g} TiB"
 
 
+def _check_whole(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> None:
+    """Report values that are not of the kind of the format: whole numbers or others."""
+    kind, whole = entry.init.kind, dtype == WHOLE_NUMBERS
+    where = ("tensors", name, "init") if "init" in entry.model_fields_set else ("tensors", name, "dtype")
+    if whole and entry.sparsity:
+        draft.report(("tensors", name, "sparsity"), f"{name} holds whole numbers, which are not sparse")
+    if whole and kind in ("normal", "uniform"):
+        hint = "write init: {integers: {below: N}}, or zeros, ones or a file"
+        draft.report(where, f"{name} is {dtype}, and {kind} values are no whole numbers", hint)
+    elif kind == "integers" and not whole:
+        draft.report(where, f"{name} is {dtype}, and integers are values of {WHOLE_NUMBERS}", "add dtype: int32")
+
+
 def _build_init(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> Init:
     init = entry.init
+    _check_whole(draft, name, dtype, entry)
+    if init.integers:
+        return Init(init.kind, below=init.integers.below)
     spread = init.normal or init.uniform
     if init.file is None:
         scale = spread.scale if spread else 1.0
         largest = scale * (LARGEST_NORMAL if init.normal else 1.0)
         limit = number_format(dtype).max
-        if largest > limit:
+        if dtype != WHOLE_NUMBERS and largest > limit:
             message = f"values reach {largest:g}, beyond the largest {dtype}, {limit:g}"
             draft.report(("tensors", name, "init", init.kind, "scale"), message)
         return Init(init.kind, scale)

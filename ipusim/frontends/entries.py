@@ -19,10 +19,14 @@ from pydantic_core import CoreSchema
 
 from ipusim.files.units import Count, Density, Number
 from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
+from ipusim.formats import WHOLE_NUMBERS
 from ipusim.ops.spec import FORMATS
 
 MAX_EXTENT = 2**31
 """Largest extent of a dimension."""
+
+MAX_WHOLE = 2**24
+"""End of the whole numbers that the arrays of values hold exactly."""
 
 MAX_OVERSIZE = 1e4
 """Largest allowance of the buckets: one of them could hold what ten thousand share evenly."""
@@ -61,6 +65,20 @@ Name: TypeAlias = Annotated[
 
 Format: TypeAlias = Annotated[str, AfterValidator(check_format), WithJsonSchema({"enum": list(FORMATS)})]
 """Name of a number format."""
+
+TENSOR_FORMATS = (*FORMATS, WHOLE_NUMBERS)
+"""Formats that a declared tensor may have."""
+
+
+def check_tensor_format(name: str) -> str:
+    """Return `name` if a tensor may have that format, else raise FieldError."""
+    return name if name == WHOLE_NUMBERS else check_format(name)
+
+
+TensorFormat: TypeAlias = Annotated[
+    str, AfterValidator(check_tensor_format), WithJsonSchema({"enum": list(TENSOR_FORMATS)})
+]
+"""Name of a number format, or that of whole numbers."""
 
 Extent: TypeAlias = Annotated[Count, Field(ge=1, le=MAX_EXTENT)]
 """Elements along one dimension."""
@@ -153,13 +171,22 @@ class SpreadOptions(Entry):
     )
 
 
+class IntegersOptions(Entry):
+    """Options of random whole numbers."""
+
+    below: Annotated[Count, Field(ge=1, le=MAX_WHOLE)] = Field(description="All are at least 0 and less than this")
+
+
 class InitEntry(OneKind):
     """Where the values of a tensor come from."""
 
-    needs_options: ClassVar[tuple[str, ...]] = ("file",)
+    needs_options: ClassVar[tuple[str, ...]] = ("file", "integers")
 
     normal: SpreadOptions | None = Field(default=None, description="Normal distribution around zero")
     uniform: SpreadOptions | None = Field(default=None, description="Uniform distribution around zero")
+    integers: IntegersOptions | None = Field(
+        default=None, description="Whole numbers, uniformly distributed, of a tensor of int32"
+    )
     zeros: NoOptions | None = Field(default=None, description="All zeros")
     ones: NoOptions | None = Field(default=None, description="All ones")
     file: str | None = Field(
@@ -248,7 +275,9 @@ class TensorEntry(Entry):
     """An input of the computation: a weight or a batch of data."""
 
     shape: Shape = Field(description="Extent of each dimension, in elements, such as [4096, 1024]")
-    dtype: Format | None = Field(default=None, description="Number format; that of the file by default")
+    dtype: TensorFormat | None = Field(
+        default=None, description="Number format, or int32 for indices and labels; that of the file by default"
+    )
     init: InitEntry = Field(
         default_factory=lambda: InitEntry(normal=SpreadOptions()), description="Where the values come from"
     )

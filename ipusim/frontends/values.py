@@ -7,8 +7,8 @@ its tails go through the ``log`` of the C library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from math import prod
 from pathlib import Path
 from statistics import NormalDist
@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.errors import BadInputError, Problem
-from ipusim.formats import round_to_format
+from ipusim.formats import WHOLE_NUMBERS, round_to_format
 from ipusim.frontends.array_files import F32Array, read_array
 from ipusim.ir.tensor import Init, Tensor
+
+Fill = Callable[[NDArray[np.uint32]], F32Array]
 
 _CHUNK = 1 << 16
 _SLICE_BITS = 12
@@ -62,7 +64,8 @@ def tensor_values(tensor: Tensor, seed: int) -> F32Array:
     if init.kind == "causal":
         rows, cols = tensor.shape
         return np.triu(np.full(tensor.shape, MASKED, dtype=np.float32), k=1 + cols - rows)
-    fill = _normal if init.kind == "normal" else _uniform
+    kinds: dict[str, Fill] = {"normal": _normal, "uniform": _uniform, "integers": partial(_integers, init.below)}
+    fill = kinds[init.kind]
     values = np.empty(prod(tensor.shape), dtype=np.float32)
     start = 0
     for words in _words(seed, tensor.name, len(values)):
@@ -88,6 +91,11 @@ def _uniform(words: NDArray[np.uint32]) -> F32Array:
     values *= np.float32(2.0**-23)
     values -= np.float32(1.0)
     return values
+
+
+def _integers(below: int, words: NDArray[np.uint32]) -> F32Array:
+    """Return whole numbers from 0 to before `below`, exactly."""
+    return ((words.astype(np.uint64) * np.uint64(below)) >> np.uint64(32)).astype(np.float32)
 
 
 def _normal(words: NDArray[np.uint32]) -> F32Array:
@@ -125,6 +133,8 @@ def _file_values(tensor: Tensor, path: Path) -> F32Array:
         values = read_array(path, tensor.name)
         if values.shape != tensor.shape:
             raise ValueError(f"has shape {list(values.shape)}, but {tensor.name} is {list(tensor.shape)}")
+        if tensor.dtype == WHOLE_NUMBERS and bool((values != np.rint(values)).any()):
+            raise ValueError(f"holds values that are no whole numbers, but {tensor.name} is {tensor.dtype}")
         values = round_to_format(values, tensor.dtype)
         if not np.isfinite(values).all():
             raise ValueError(f"holds values beyond the range of {tensor.dtype}")

@@ -21,8 +21,9 @@ from ipusim.ops.registry import find_op
 from ipusim.plan.conv import ConvPlan
 from ipusim.plan.dense import DensePlan
 from ipusim.plan.gradient_problem import GradientProblem
-from ipusim.plan.graph import Plans, Unplannable
+from ipusim.plan.graph import PLANNERS, Plans, Unplannable
 from ipusim.plan.pool import PoolPlan
+from ipusim.plan.table_split import TablePlan
 
 
 def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
@@ -55,13 +56,15 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip) -> Program:
             lower_movement(builder, op)
         elif op.kind == "cast":
             lower_cast(builder, op)
+        elif op.kind in PLANNERS:
+            _lowering(op.kind)(builder, op, plan)
         elif isinstance(plan, DensePlan):
             lower_matmul(builder, op, plan)
         elif isinstance(plan, ConvPlan):
             _lowering("convolution")(builder, op, plan)
         elif isinstance(plan, PoolPlan):
             _lowering("pooling")(builder, op, plan)
-        elif plan is not None and not isinstance(plan, Unplannable):
+        elif plan is not None and not isinstance(plan, (Unplannable, TablePlan)):
             for name in op.inputs:
                 if builder.root(name) in builder.pending:
                     settle(builder, name)

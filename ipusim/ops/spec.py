@@ -221,6 +221,11 @@ class OpSpec:
         Of a composite: adds the ops that it consists of; the result of the last one is its own.
     constants : tuple of str
         Of a map: the attributes that are the constants of its function.
+    whole_inputs : tuple of int
+        Positions of the operands that are whole numbers (``int32``). Beside them only operators that move elements
+        take any.
+    exact : bool
+        The result is elements of the operands, or whole numbers: it has no rounding, and equals the reference.
     """
 
     name: str
@@ -236,6 +241,8 @@ class OpSpec:
     function: Callable[[Attrs], str] | str = ""
     expand: Callable[[Expansion, tuple[Tensor, ...], Attrs], None] | None = None
     constants: tuple[str, ...] = ()
+    whole_inputs: tuple[int, ...] = ()
+    exact: bool = False
 
     def move(self, arrays: tuple[F32Array, ...], attrs: Attrs) -> F32Array:
         """Return the result of an op that only moves elements, in the format of its operands."""

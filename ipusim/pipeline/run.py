@@ -18,6 +18,7 @@ from ipusim.ir.tensor import Op
 from ipusim.ops.registry import find_op
 from ipusim.pipeline.compiling import Compiled
 from ipusim.pipeline.uncertainty import uncertainty
+from ipusim.plan.table_split import TablePlan
 
 SCHEMA = "ipusim-result-1"
 
@@ -100,11 +101,10 @@ class Run:
     def peak_tflops(self) -> float:
         """Peak of the AMP in the number formats that do most of the work, in TFLOP/s."""
         chip = self.compiled.chip
-        plans = self.compiled.plans
-        if not plans:
+        problems = {name: plan.problem for name, plan in self.compiled.plans.items() if not isinstance(plan, TablePlan)}
+        if not problems:
             return chip.peak_flops(self.compiled.workload.dtype) / 1e12
-        name = max(plans, key=lambda op: self._op_flops(self._op(op)))
-        problem = plans[name].problem
+        problem = problems[max(problems, key=lambda op: self._op_flops(self._op(op)))]
         return chip.peak_flops(problem.inputs_format, problem.partials_format) / 1e12
 
     @property
@@ -268,7 +268,7 @@ class Run:
 
     def _op_peak(self, name: str) -> float:
         plan = self.compiled.plans.get(name)
-        if plan is None:
+        if plan is None or isinstance(plan, TablePlan):
             return 0.0
         return self.compiled.chip.peak_flops(plan.problem.inputs_format, plan.problem.partials_format)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,6 +19,7 @@ from ipusim.plan.gradient_problem import GradientProblem, gradient_problem
 from ipusim.plan.pool import POOLS, PoolPlan, plan_pool
 from ipusim.plan.problem import MatMulProblem, PlanOptions
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
+from ipusim.plan.table_split import TablePlan
 
 if TYPE_CHECKING:
     from ipusim.plan.dynamic_placing import Placements
@@ -43,7 +45,10 @@ class SparsePlan(Protocol):
         """Return the plan as JSON-ready values."""
 
 
-Plan = DensePlan | ConvPlan | PoolPlan | SparsePlan
+PLANNERS = {"gather": "gather"}
+"""Operators whose planners never fail, and the module of this room, loaded on first use, that has ``plan_OPERATOR``."""
+
+Plan = DensePlan | ConvPlan | PoolPlan | SparsePlan | TablePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan
             plans[op.name] = found or Unplannable(op.name, _reason(convolution, chip), convolution)
         if op.kind in POOLS:
             plans[op.name] = plan_pool(graph, op, chip)
+        if op.kind in PLANNERS:
+            plans[op.name] = _planner(op.kind)(graph, op, chip, options)
         if op.kind == "matmul_at_nonzeros":
             plans[op.name] = _plan_gradient(graph, op, chip, options, placements, plans)
         if op.kind != "matmul":
@@ -103,6 +110,13 @@ def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan
         plan = plan_matmul(problem, chip, options)
         plans[op.name] = plan or Unplannable(op.name, _reason(problem, chip), problem)
     return plans
+
+
+def _planner(kind: str) -> Callable[[Graph, Op, Chip, PlanOptions], TablePlan]:
+    found: Callable[[Graph, Op, Chip, PlanOptions], TablePlan] = getattr(
+        import_module(f"ipusim.plan.{PLANNERS[kind]}"), f"plan_{kind}"
+    )
+    return found
 
 
 def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placements: Placements) -> Plan | Unplannable:

@@ -30,6 +30,7 @@ CASES = {
         (((2, 4, 6, 8), (2, 2, 9, 8), (2, 2, 9, 4)), {"causal": True}),
     ],
     "cross_entropy": [(((3, 4, 10),) * 2, {})],
+    "gather": [(((9, 20), (2, 5)), {}), (((3, 7, 8), (4,)), {"axis": 1}), (((3, 4, 30), (6,)), {"axis": -1})],
     "reshape": [(((3, 5, 8),), {"shape": [-1, 10]})],
     "conv1d": [(((2, 4, 9), (6, 4, 3)), {"padding": [1, 0]}), (((2, 4, 9), (6, 2, 3)), {"groups": 2, "stride": 2})],
     "conv2d": [
@@ -64,11 +65,14 @@ def test_values_agree_with_the_reference(name, chip, dtype, tmp_path):
     rng = np.random.default_rng(0)
     for number, (shapes, attrs) in enumerate(cases(name)):
         names = [f"{operand}{number}" for operand in spec.inputs]
-        for each, shape in zip(names, shapes, strict=True):
+        for position, (each, shape) in enumerate(zip(names, shapes, strict=True)):
             # between 1/2 and 3/2, where no operator has a pole
             arrays[each] = (0.5 + rng.random(shape)).astype(dtype)
+            if position in spec.whole_inputs:
+                arrays[each] = rng.integers(0, 7, shape).astype(np.float32)
             np.save(tmp_path / f"{each}.npy", arrays[each].astype(np.float32))
             tensors[each] = {"shape": list(shape), "init": {"file": str(tmp_path / f"{each}.npy")}}
+            tensors[each] |= {"dtype": "int32"} if position in spec.whole_inputs else {}
         ops.append({"op": name, "inputs": names, "output": f"y{number}", **attrs})
     workload = {"name": "every", "dtype": dtype, "tensors": tensors, "ops": ops}
     run = ipusim.simulate(workload, chip, execute=True, verify=True, threads=1, explain=False)

@@ -34,7 +34,15 @@ def operands(spec: OpSpec, dtype: str = "float16", extent: int = 4) -> tuple[Ten
         return tuple(Tensor(name, shape, dtype) for name, shape in zip(spec.inputs, shapes, strict=True))
     rank = {name: 1 if position and spec.name in ONE_PER_COLUMN else 2 for position, name in enumerate(spec.inputs)}
     rank |= dict.fromkeys(spec.inputs, 3) if spec.name == "attention" else {}
-    return tuple(Tensor(name, (extent,) * rank[name], dtype) for name in spec.inputs)
+    formats = dict.fromkeys(spec.whole_inputs, "int32")
+    return tuple(
+        Tensor(name, (extent,) * rank[name], formats.get(position, dtype)) for position, name in enumerate(spec.inputs)
+    )
+
+
+def floats(spec: OpSpec) -> tuple[int, ...]:
+    """Return the positions of the operands that are no whole numbers."""
+    return tuple(position for position in range(len(spec.inputs)) if position not in spec.whole_inputs)
 
 
 def test_the_first_operators_are_there() -> None:
@@ -75,7 +83,10 @@ def test_shape_rule_and_reference_agree(name: str) -> None:
     inputs = operands(spec)
     shape, dtype = spec.infer(inputs, attrs)
     generator = np.random.default_rng(0)
-    arrays = tuple(generator.random(tensor.shape) for tensor in inputs)
+    arrays = tuple(
+        generator.integers(0, 4, tensor.shape) * 1.0 if tensor.dtype == "int32" else generator.random(tensor.shape)
+        for tensor in inputs
+    )
     copies = tuple(array.copy() for array in arrays)
     result = spec.reference(arrays, attrs)
     assert result.shape == shape
@@ -99,11 +110,11 @@ def test_flops_are_whole_and_grow_with_the_operands(name: str) -> None:
     assert 0 <= flops(4) <= flops(8)
 
 
-@pytest.mark.parametrize("name", [name for name in op_names() if len(find_op(name).inputs) > 1])
+@pytest.mark.parametrize("name", [name for name in op_names() if len(floats(find_op(name))) > 1])
 def test_mixed_number_formats_are_refused(name: str) -> None:
     spec = find_op(name)
     first, *rest = operands(spec)
-    mixed = (first, *(Tensor(t.name, t.shape, "float32") for t in rest))
+    mixed = (first, *(Tensor(t.name, t.shape, "int32" if t.dtype == "int32" else "float32") for t in rest))
     with pytest.raises(ShapeError, match="number formats") as caught:
         spec.infer(mixed, attributes(spec))
     assert caught.value.operand == 1

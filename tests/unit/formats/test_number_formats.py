@@ -103,3 +103,12 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_formats_do_not_load_numba():
     code = "import sys, ipusim.formats as f; f.round_to_format([1.0], 'bfloat16'); sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_whole_numbers_are_exact_up_to_their_limit() -> None:
+    whole = number_format("int32")
+    assert "int32" not in format_names()
+    assert whole.bytes == 4
+    assert whole.smallest_subnormal == 1.0
+    found = round_to_format([0.0, 3.0, -7.4, 2.5, 2.0**24 - 1, 2.0**24, np.inf], "int32")
+    np.testing.assert_array_equal(found, [0.0, 3.0, -7.0, 2.0, 2.0**24 - 1, np.nan, np.nan])
