@@ -12,7 +12,6 @@ from ipusim.comparison.extents import linked_axes
 from ipusim.comparison.points import DENSE, Condition, Point
 from ipusim.comparison.weights import Axis, Product, find_products
 from ipusim.errors import BadInputError, Problem
-from ipusim.files.document import Document
 from ipusim.files.wording import join_words
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.entries import SparsityEntry, TensorEntry
@@ -142,7 +141,7 @@ def condition_workload(base: Base, asked: Condition) -> Workload:
         _change_format(data, asked.dtype)
     original = base.workload.document
     try:
-        changed = read_workload(Document(original.name, data, original.marks), base.workload.folder)
+        changed = read_workload(replace(original, data=data), base.workload.folder)
         build_graph(changed)
     except BadInputError as error:
         raise BadInputError(_with_cause(error.problems, asked)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ipusim.errors import Problem
@@ -44,7 +45,7 @@ def with_gradients(dense: Workload, written: Workload, positions: Sequence[int])
         ops[position] = written.ops[position].model_copy(update=changed)
         data[position] = {**written.document.data["ops"][position], **changed}
     original = dense.document
-    document = Document(original.name, {**original.data, "ops": data}, original.marks)
+    document = replace(original, data={**original.data, "ops": data})
     return rewritten(dense, document, ops=tuple(ops))
 
 

@@ -380,4 +380,4 @@ def changed_workload(workload: Workload, parts: tuple[str, ...], value: Any) -> 
         When there is no such field, or it cannot have the value.
     """
     setting = Setting("change", parts, value)
-    return read_workload(apply_setting(workload.document, setting), workload.folder)
+    return read_workload(apply_setting(workload.source, setting), workload.folder)

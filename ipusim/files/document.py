@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path as FilePath
 from typing import Any
@@ -41,11 +41,15 @@ class Document:
         Dicts with text keys, lists, texts, finite numbers, booleans and None. Not to be changed: parts may be shared.
     marks : Mapping
         Path of a value, such as ``("tensors", "w", "shape", 0)``, to where it stands. Empty for a dict.
+    labels : Mapping
+        Path of an item of a top-level list that nobody wrote, such as ``("ops", 3)``, to the name that messages give it
+        instead of its position.
     """
 
     name: str
     data: dict[str, Any]
     marks: Mapping[Path, Mark]
+    labels: Mapping[Path, str] = field(default_factory=dict)
 
     def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
         """Return `message` as a problem of the value at `path`.
@@ -53,14 +57,16 @@ class Document:
         It is located at the value (at its key with `at_key`), or at the key of the nearest ancestor whose place is
         known, as for a missing key or a part that came through an alias.
         """
+        label = self.labels.get(path[:2])
+        shown = dotted(path if label is None else (path[0], label, *path[2:]))
         for length in range(len(path), -1, -1):
             mark = self.marks.get(path[:length])
             if mark is None:
                 continue
             if at_key or length < len(path):
-                return Problem(mark.file, mark.key_line, mark.key_column, dotted(path), message, hint)
-            return Problem(mark.file, mark.line, mark.column, dotted(path), message, hint)
-        return Problem(self.name, 0, 0, dotted(path), message, hint)
+                return Problem(mark.file, mark.key_line, mark.key_column, shown, message, hint)
+            return Problem(mark.file, mark.line, mark.column, shown, message, hint)
+        return Problem(self.name, 0, 0, shown, message, hint)
 
 
 def load_document(source: str | FilePath | Mapping[str, Any], name: str | None = None) -> Document:

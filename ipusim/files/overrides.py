@@ -97,7 +97,7 @@ def apply_setting(document: Document, setting: Setting) -> Document:
     marks = {place: mark for place, mark in document.marks.items() if place[: len(path)] != path}
     for length in range(min(_n_existing(document.data, path) + 1, len(path)), len(path) + 1):
         marks[path[:length]] = Mark(setting.name, 0, 0, 0, 0)
-    return Document(document.name, data, marks)
+    return Document(document.name, data, marks, document.labels)
 
 
 def inherit(base: Document, top: Document) -> Document:

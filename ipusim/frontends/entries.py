@@ -305,3 +305,20 @@ class CompileEntry(Entry):
     available_memory_proportion: Annotated[Number, Field(gt=0, le=1)] = Field(
         default=0.6, description="Share of a tile's SRAM that the temporary data of one operator may take"
     )
+
+
+class LayerEntry(Entry):
+    """What holds for all weights and ops of a name."""
+
+    density: Density | None = Field(default=None, description="Of the weights: fraction of blocks kept")
+    block_size: Annotated[Count, Field(ge=1)] = Field(
+        default=1, description="Of sparse weights: edge of the square blocks, in elements"
+    )
+    mode: Literal["static", "dynamic"] = Field(default="static", description="Of sparse weights")
+    pattern: PatternEntry | None = Field(default=None, description="Of sparse weights: which blocks are kept")
+    oversize: Annotated[Number, Field(ge=0, le=MAX_OVERSIZE)] = Field(
+        default=0.3, description="Of sparse weights in dynamic mode: room in the buckets beyond an even spread"
+    )
+    dtype: Format | None = Field(default=None, description="Number format; casts are inserted where it begins and ends")
+    partials: Literal["float16", "float32"] = Field(default="float32", description="Of the ops: format of partial sums")
+    memory: Literal["sram", "dram"] = Field(default="sram", description="Of the weights: where they lie")

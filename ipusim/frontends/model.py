@@ -7,10 +7,12 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr
 
+from ipusim.errors import BadInputError
 from ipusim.files.document import Document
 from ipusim.files.units import Count
 from ipusim.files.validate import validate
 from ipusim.frontends.entries import CompileEntry, Entry, Format, Name, OpEntry, TensorEntry
+from ipusim.frontends.generate import GENERATING_KEYS, expand_document, spelled_out
 
 MAX_SEED = 2**63 - 1
 """Largest seed."""
@@ -33,12 +35,18 @@ class Workload(Entry):
     compile: CompileEntry = Field(default_factory=CompileEntry, description="Options of the compiler")
 
     _document: Document = PrivateAttr()
+    _source: Document = PrivateAttr()
     _folder: Path = PrivateAttr()
 
     @property
     def document(self) -> Document:
-        """What was read, with the place of every value."""
+        """What was read, with the place of every value; a model as the tensors and ops that it stands for."""
         return self._document
+
+    @property
+    def source(self) -> Document:
+        """What was written, with the model: what settings are applied to."""
+        return self._source
 
     @property
     def folder(self) -> Path:
@@ -52,10 +60,18 @@ def read_workload(document: Document, folder: Path) -> Workload:
     Raises
     ------
     BadInputError
-        With every key that is missing, unknown or has a value of the wrong kind.
+        With every key that is missing, unknown or has a value of the wrong kind, and all that is wrong with the model.
     """
-    workload = validate(document, Workload)
-    workload._document = document
+    source = spelled_out(document)
+    expanded, problems = expand_document(source, folder)
+    try:
+        workload = validate(expanded, Workload, other_keys=GENERATING_KEYS)
+    except BadInputError as error:
+        raise BadInputError((*problems, *error.problems)) from None
+    if problems:
+        raise BadInputError(problems)
+    workload._document = expanded
+    workload._source = source
     workload._folder = folder
     return workload
 
@@ -63,5 +79,5 @@ def read_workload(document: Document, folder: Path) -> Workload:
 def rewritten(workload: Workload, document: Document, **changes: object) -> Workload:
     """Return a workload with other values of some fields, as `document` has them; nothing is checked again."""
     changed = workload.model_copy(update=changes)
-    changed._document = document
+    changed._document = changed._source = document
     return changed

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ipusim.files.schema import model_schema
+from ipusim.frontends.entries import Entry, LayerEntry
 from ipusim.frontends.model import Workload
+from ipusim.frontends.models.registry import find_model, model_names
+from ipusim.frontends.models.source import ModelSource
 from ipusim.ops.registry import find_op, op_names
 from ipusim.ops.spec import OpSpec
 
@@ -24,7 +27,46 @@ def workload_file_schema() -> dict[str, Any]:
     common = entry["properties"]
     entry.pop("additionalProperties", None)
     entry["allOf"] = [_one_operator(spec, common) for spec in specs]
+    schema["required"] = [key for key in schema["required"] if key not in ("tensors", "ops")]
+    schema["oneOf"] = [{"required": ["tensors", "ops"]}, {"required": ["model"]}]
+    schema["properties"]["model"] = _models(schema["$defs"])
+    schema["properties"]["layers"] = {
+        "description": "Settings of all weights and ops whose names match a pattern, such as layers.*.ffn",
+        "type": "object",
+        "additionalProperties": {"$ref": _defined(schema["$defs"], LayerEntry)},
+    }
     return schema
+
+
+def _models(definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return what may stand after ``model``: a word, or a mapping from the word to options."""
+    sources = [find_model(name) for name in model_names()]
+    words = [source.name for source in sources if not source.needs_options]
+    mapping = {
+        "type": "object",
+        "properties": {source.name: _model_options(source, definitions) for source in sources},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return {"description": "A network instead of tensors and ops", "anyOf": [{"enum": words}, mapping]}
+
+
+def _model_options(source: ModelSource, definitions: dict[str, Any]) -> dict[str, Any]:
+    reference = {"$ref": _defined(definitions, source.options, f"{source.name} options")}
+    if source.shorthand:
+        return {"description": source.summary, "anyOf": [{"type": "string"}, reference]}
+    return {"description": source.summary, **reference}
+
+
+def _defined(definitions: dict[str, Any], model: type[Entry], name: str = "") -> str:
+    """Add the schema of a model to the definitions and return the reference to it."""
+    schema = model_schema(model)
+    schema.pop("$schema")
+    definitions.update(schema.pop("$defs", {}))
+    key = (name or model.__name__).replace(" ", "-")
+    definitions[key] = schema
+    return f"#/$defs/{key}"
 
 
 def _one_operator(spec: OpSpec, common: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ipusim.files.packaged import find_file
 from ipusim.frontends.build import draft_graph
 from ipusim.frontends.draft import UNREADABLE, Draft, in_file_order
 from ipusim.frontends.entries import OpEntry
+from ipusim.frontends.generate import expand_document, spelled_out
 from ipusim.frontends.model import Workload, read_workload
 
 __all__ = ["Workload", "load_workload"]
@@ -38,18 +40,19 @@ def load_workload(source: str | Path | Mapping[str, Any] | Workload, settings: S
     if isinstance(source, Workload):
         if not settings:
             return source
-        document, folder = source.document, source.folder
+        document, folder = source.source, source.folder
     elif isinstance(source, Mapping):
         document, folder = load_document(source), Path()
     else:
         path = find_file("workloads", source)
         document, folder = load_document(path), path.parent
     if settings:
-        document = override(document, settings)
+        document = override(spelled_out(document), settings)
     try:
         return read_workload(document, folder)
     except BadInputError as error:
-        further = _problems_of_sound_parts(document, folder, error.problems)
+        expanded, found = expand_document(spelled_out(document), folder)
+        further = () if found else _problems_of_sound_parts(expanded, folder, error.problems)
         raise BadInputError(in_file_order((*error.problems, *further))) from None
 
 
@@ -74,7 +77,7 @@ def _problems_of_sound_parts(document: Document, folder: Path, known: Sequence[P
     rest["tensors"] = {name: value for name, value in tensors.items() if name not in broken_tensors}
     rest["ops"] = [_placeholder(op) if position in broken_ops else op for position, op in enumerate(ops)]
     try:
-        workload = read_workload(Document(document.name, {"name": "-", **rest}, document.marks), folder)
+        workload = read_workload(replace(document, data={"name": "-", **rest}), folder)
     except BadInputError:
         return ()
     names = frozenset(name for name in results if isinstance(name, str)) | broken_tensors
