@@ -108,7 +108,7 @@ class OpChecker:
         self._ops = {op.name: op for op in graph.ops}
         self._roots = program.roots
         computing = (step for step, _ in program.supersteps() if not step.streams)
-        self._run = {name for step in computing for name in (step.op, *step.fused)}
+        self._run = {name for step in computing for name in step.ops}
         self._products: dict[str, list[VertexSet]] = {}
         self._sums: dict[str, SparseSums] = {}
         self._convolutions: dict[str, ConvWork] = {}
@@ -116,10 +116,11 @@ class OpChecker:
         self._packed: dict[tuple[str, str], Variable] = {}
         self._storages = {variable.storage for variable in program.variables.values()}
         for superstep, _ in program.supersteps():
-            found = self._products.setdefault(superstep.op, [])
-            found.extend(vertices for vertices in superstep.compute if "in_channels" in vertices.settings)
             for vertices in superstep.compute:
-                self._note_payload(program, superstep.op, vertices)
+                op = vertices.op or superstep.op
+                if "in_channels" in vertices.settings:
+                    self._products.setdefault(op, []).append(vertices)
+                self._note_payload(program, op, vertices)
         self._random = np.random.Generator(np.random.PCG64(seed))
         self.checks: list[OpCheck] = []
 

@@ -148,13 +148,14 @@ class _Uses:
         self.last: dict[str, int] = {}
         self.last_read: dict[tuple[str, str], int] = {}
         for index, step in enumerate(steps):
-            read = {operand.variable for vertices in step.compute for operand in vertices.operands}
+            read: set[str] = set()
             for vertices in step.compute:
+                used = {operand.variable for operand in vertices.operands}
                 if isinstance(vertices.payload, Movement):
-                    read |= {source.variable for source in vertices.payload.sources()}
+                    used |= {source.variable for source in vertices.payload.sources()}
+                self.last_read |= dict.fromkeys(((name, vertices.op or step.op) for name in used), index)
+                read |= used
             moved = {name for each in step.exchange for name in (each.variable, each.into) if name}
-            for name in read:
-                self.last_read[name, step.op] = index
             for name in read | moved | set(step.streams):
                 self.first.setdefault(name, index)
                 self.last[name] = index
@@ -199,7 +200,7 @@ def _operands(
         for transfers in step.exchange:
             if transfers.into:
                 continue
-            last = uses.last_read.get((transfers.variable, step.op), index)
+            last = uses.last_read.get((transfers.variable, transfers.op or step.op), index)
             last = last if last > index else min(index + 1, len(steps) - 1)
             if loops[last] != loops[index]:
                 last = loops[last][1]

@@ -137,10 +137,10 @@ def last_uses(program: Program) -> tuple[dict[str, int], dict[str, int]]:
         for superstep in (step,) if isinstance(step, Superstep) else step.body:
             if superstep.streams:
                 continue
-            ops |= dict.fromkeys((*superstep.fused, superstep.op), index)
+            ops |= dict.fromkeys(superstep.ops, index)
             for vertices in superstep.compute:
                 for storage in touched_storages(program, vertices):
-                    touched.setdefault(storage, set()).add(superstep.op)
+                    touched.setdefault(storage, set()).add(vertices.op or superstep.op)
     return ops, {storage: max(ops[op] for op in users) for storage, users in touched.items()}
 
 

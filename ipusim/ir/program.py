@@ -132,6 +132,8 @@ class VertexSet:
         What is the same for all the vertices (number formats, AMP mode, operator).
     payload : object
         Irregular data that the vertices share, such as the partition of a sparse matrix; only their kernel reads it.
+    op : str
+        The operator they belong to, where it is not that of their superstep.
     """
 
     codelet: str
@@ -141,6 +143,7 @@ class VertexSet:
     operands: tuple[Operand, ...]
     settings: Mapping[str, object] = field(default_factory=dict)
     payload: object = None
+    op: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,10 @@ class Transfers:
         How often each receiver waits for a multicast of another source, beside the payload.
     into : str
         Variable in whose home the data arrives in its final place; empty if it arrives in room of its own.
+    op : str
+        The operator that wants the data, where it is not that of the superstep.
+    origins : tuple of str
+        Variables that the data comes from, where `variable` is only made of it (a movement).
     """
 
     variable: str
@@ -183,6 +190,8 @@ class Transfers:
     bytes_shared: IntArray | None = None
     gaps: IntArray | None = None
     into: str = ""
+    op: str = ""
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +219,17 @@ class Superstep:
     fused: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
     early: bool = False
+
+    @property
+    def guests(self) -> tuple[str, ...]:
+        """Names of further operators that have vertices or transfers in it; its cycles are booked under `op`."""
+        parts: tuple[VertexSet | Transfers, ...] = (*self.compute, *self.exchange)
+        return tuple(dict.fromkeys(part.op for part in parts if part.op not in ("", self.op)))
+
+    @property
+    def ops(self) -> tuple[str, ...]:
+        """Names of all operators that have a part in it."""
+        return tuple(dict.fromkeys((*self.fused, *self.guests, self.op)))
 
 
 @dataclass(frozen=True, slots=True)

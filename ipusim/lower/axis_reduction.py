@@ -17,11 +17,12 @@ from ipusim.ir.regions import IntArray, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.broadcast import resident, variable_runs
 from ipusim.lower.builder import Builder
-from ipusim.lower.homes import home_bytes
+from ipusim.lower.homes import home_bytes, placed_intervals
 from ipusim.lower.operands import bring
 from ipusim.ops.reduction import reduced_axes
 from ipusim.ops.registry import find_op
 from ipusim.plan.axis_reduction import AxisSplit, plan_axis_reduction
+from ipusim.plan.layout import DEFAULT, IN_PLACE
 
 Shape = tuple[int, int, int]
 
@@ -42,14 +43,20 @@ def lower_reduction(builder: Builder, op: Op) -> None:
     stages = axis_stages(tensor.shape, reduced_axes(tensor.shape, op.attrs))
     output = builder.graph.tensors[op.outputs[0]]
     scale = output.n_elements / tensor.n_elements if op.kind.startswith("mean") else 1.0
+    choice = builder.layout.choices.get(op.name, DEFAULT).parts
     source: Variable | None = None
     for number, shape in enumerate(stages, start=1):
         add = operator in ("add", "square_add")
         element_bytes = number_format(tensor.dtype).bytes if source is None else source.element_bytes
-        split = plan_axis_reduction(*shape, element_bytes, add, builder.chip)
-        pieces = split_box(shape, split)
+        split = plan_axis_reduction(*shape, element_bytes, add, builder.chip, choice if number == 1 else None)
+        resting = resting_pieces(builder, tensor.name, shape) if choice == IN_PLACE and number == 1 else None
+        pieces = split_box(shape, split) if resting is None else resting
         home = Home(pieces.tile, whole_boxes(pieces.box))
-        if source is None:
+        if resting is not None:
+            split = split._replace(reduced=int(pieces.part.max()) + 1)
+            storage = builder.root(tensor.name)
+            source = builder.add_variable(tensor.name, shape, tensor.dtype, "tensor", None, storage=storage)
+        elif source is None:
             source = bring(builder, op.name, tensor.name, shape, home)
         else:
             source = _moved(builder, op, source, shape, pieces, f"stage {number}")
@@ -61,6 +68,53 @@ def lower_reduction(builder: Builder, op: Op) -> None:
             again = (1, number == len(stages))
             source = _reduce(builder, op, _again(operator), source, final, source.shape, again, scale)
         operator = _again(operator)
+
+
+def resting_pieces(builder: Builder, tensor: str, shape: Shape) -> Pieces | None:
+    """Return the parts of the rows of a tensor that lie on each tile, so that it can be reduced without being moved.
+
+    Rows of a tile that have the same columns are one box. There is none if the tensor is nowhere yet, if what is
+    reduced is not contiguous, or if rows have different numbers of parts.
+
+    Parameters
+    ----------
+    builder : Builder
+    tensor : str
+    shape : tuple of three int
+        ``[outer, reduced, inner]``.
+    """
+    variable = builder.placed(tensor)
+    if variable is None or variable.home is None or shape[2] != 1:
+        return None
+    outer, reduced, _ = shape
+    held = placed_intervals(variable.shape, variable.home)
+    stride = outer * reduced + 1
+    tile, start = held.start // stride, held.start % stride
+    end = start + (held.end - held.start)
+    first = start // reduced
+    count = (end - 1) // reduced - first + 1
+    owner = np.repeat(np.arange(len(start)), count)
+    row = first[owner] + np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+    low = np.maximum(start[owner] - row * reduced, 0)
+    high = np.minimum(end[owner] - row * reduced, reduced)
+    tile = tile[owner]
+    order = np.lexsort((low, row))
+    per_row = np.bincount(row, minlength=outer)
+    if per_row.min() != per_row.max():
+        return None
+    part = np.empty(len(row), dtype=np.int64)
+    part[order] = np.tile(np.arange(per_row[0]), outer)
+    order = np.lexsort((row, part, high, low, tile))
+    keys = np.stack([tile, low, high, part])[:, order]
+    row = row[order]
+    opens = np.ones(len(row), dtype=bool)
+    opens[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0) | (row[1:] != row[:-1] + 1)
+    begins = np.flatnonzero(opens)
+    last = np.append(begins[1:], len(row)) - 1
+    tile, low, high, part = keys[:, begins]
+    zeros = np.zeros_like(low)
+    box = np.ascontiguousarray(np.stack([row[begins], row[last] + 1, low, high, zeros, zeros + 1], axis=1))
+    return Pieces(tile.astype(np.int32), box, part)
 
 
 def _again(operator: str) -> str:

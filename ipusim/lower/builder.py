@@ -9,6 +9,7 @@ from ipusim.formats import number_format
 from ipusim.ir.graph import Graph
 from ipusim.ir.movement import Movement
 from ipusim.ir.program import Home, Program, Repeat, Superstep, Variable
+from ipusim.plan.layout import GREEDY, Layout
 
 
 @dataclass(slots=True)
@@ -33,6 +34,10 @@ class Builder:
         Variables of values and metadata that ops share, by the identity of the placement that they have in common.
     streams : list of str
         Variables that the op being lowered has streamed in from DRAM.
+    layout : Layout
+        What has been decided across ops.
+    done : set of str
+        Ops that another one has lowered together with itself.
     """
 
     graph: Graph
@@ -45,6 +50,8 @@ class Builder:
     roots: dict[str, str] = field(default_factory=dict)
     pending: dict[str, tuple[str, Movement]] = field(default_factory=dict)
     streams: list[str] = field(default_factory=list)
+    layout: Layout = GREEDY
+    done: set[str] = field(default_factory=set)
 
     def add_variable(
         self, name: str, shape: tuple[int, int, int], dtype: str, kind: str, home: Home | None, storage: str = ""

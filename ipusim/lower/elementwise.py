@@ -21,6 +21,7 @@ from ipusim.lower.fusion import leaves
 from ipusim.lower.homes import linear_home, unrolled
 from ipusim.lower.operands import bring
 from ipusim.ops.registry import find_op
+from ipusim.plan.layout import DEFAULT
 
 Shape = tuple[int, int, int]
 
@@ -76,9 +77,13 @@ def lower_cast(builder: Builder, op: Op) -> None:
 def common_place(builder: Builder, op: Op, full: tuple[str, ...], flat: bool) -> tuple[Shape, Home]:
     """Return view and home that ops run in: those of the first operand of full size that has any, or the default.
 
+    The layout of the graph may choose another operand.
+
     With `flat` the pieces of a home that steps are listed one by one.
     """
-    for name in full:
+    chosen = builder.layout.choices.get(op.name, DEFAULT).mapping_of
+    ordered = full if chosen is None else (full[chosen], *full)
+    for name in ordered:
         placed = builder.placed(name)
         if placed is not None and placed.home is not None:
             return placed.shape, unrolled(placed.home) if flat else placed.home

@@ -7,7 +7,7 @@ together (dense reference, section 1.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,12 @@ def build_grid(plan: DensePlan) -> Grid:
         per_inner * split.p_inner * variant.inner_channels,
         per_outer * split.p_outer * variant.outer_channels,
     )
+
+
+def side_by_side(grid: Grid, count: int, tiles_per_bus: int) -> tuple[Grid, ...]:
+    """Return a grid and copies of it on the tiles after it; each begins a new exchange bus."""
+    distance = ceil_div(int(grid.tile.max()) + 1, tiles_per_bus) * tiles_per_bus
+    return tuple(replace(grid, tile=(grid.tile + distance * index).astype(np.int32)) for index in range(count))
 
 
 def _parts(index: IntArray, size: int, extent: int) -> Pairs:

@@ -6,15 +6,18 @@ to three stages. A loop over serial slices repeats them, with slices of the oper
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from ipusim.cost.arithmetic import ceil_div
-from ipusim.ir.program import Operand, Repeat, Superstep, Variable, VertexSet
+from ipusim.ir.program import Operand, Repeat, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
-from ipusim.lower.grid import Grid, build_grid
-from ipusim.lower.matmul_operands import Side, multicast, product_sides, shared_home
+from ipusim.lower.grid import Grid, build_grid, side_by_side
+from ipusim.lower.matmul_operands import Side, joined_sides, multicast, product_sides, shared_home
 from ipusim.lower.matmul_result import ProductResult
 from ipusim.lower.operands import bring
 from ipusim.lower.slices import operand_slices
@@ -22,33 +25,60 @@ from ipusim.plan.dense import DensePlan
 from ipusim.plan.dense_estimate import AMP_1X1, AMP_NX1, OUTER_PRODUCT, VERTICES
 
 
-def lower_matmul(builder: Builder, op: Op, plan: DensePlan) -> None:
-    """Append the supersteps of a dense matmul to the program."""
-    grid = build_grid(plan)
-    split = plan.split
-    sides = product_sides(builder, op, plan, grid)
-    variables = [bring(builder, op.name, side.tensor, side.shape, shared_home(grid, side)) for side in sides]
-    moves = [multicast(grid, side, variable) for side, variable in zip(sides, variables, strict=True)]
-    before = (moves.pop(_streaming(sides)),) if split.broadcast else ()
-    if any(len(move.source) for move in before):
-        builder.steps.append(Superstep(f"{op.name}/broadcast", op.name, exchange=before))
-    inside = tuple(move for move in moves if len(move.source))
+def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> None:
+    """Append the supersteps of dense matmuls of equal shapes to the program.
 
-    result = ProductResult(builder, op, plan, grid)
-    body = [Superstep(f"{op.name}/operands", op.name, operand_slices(plan, grid), inside)]
-    multiply = _product_vertices(plan, grid, op, sides, variables, result.partials, result.partial_regions())
-    body.extend(result.reduce(multiply))
-    body = [step for step in body if step.compute or step.exchange]
+    Several of them run beside each other, each on tiles of its own and with the same plan; the operand that they have
+    in common is shared out among all their tiles and sent to all that need it at once.
+    """
+    first, split = ops[0], plan.split
+    grids = side_by_side(build_grid(plan), len(ops), builder.chip.tiles_per_exchange_bus)
+    sides = [product_sides(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
+    variables: list[list[Variable]] = [[] for _ in ops]
+    moves: list[tuple[str, Transfers]] = []
+    for which in (0, 1):
+        common = len(ops) > 1 and len({op.inputs[which] for op in ops}) == 1
+        parts = [(list(range(len(ops))), first)] if common else [([index], op) for index, op in enumerate(ops)]
+        for members, op in parts:
+            tiles, side = joined_sides([grids[index] for index in members], [sides[index][which] for index in members])
+            variable = bring(builder, op.name, side.tensor, side.shape, shared_home(tiles, side))
+            for index in members:
+                variables[index].append(variable)
+            move = multicast(tiles, side, variable)
+            moves.append((side.label, replace(move, op="" if op is first else op.name)))
+    moves = [(label, move) for label, move in moves if len(move.source)]
+    before = tuple(move for label, move in moves if split.broadcast and label == "inputs")
+    inside = tuple(move for label, move in moves if not split.broadcast or label != "inputs")
+    if before:
+        builder.steps.append(Superstep(f"{first.name}/broadcast", first.name, exchange=before))
+
+    results = [ProductResult(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
+    bodies = []
+    for op, grid, pair, held, result in zip(ops, grids, sides, variables, results, strict=True):
+        body = [Superstep(f"{op.name}/operands", op.name, operand_slices(plan, grid))]
+        multiply = _product_vertices(plan, grid, op, pair, held, result.partials, result.partial_regions())
+        bodies.append([*body, *result.reduce(multiply)])
+    steps = [together(each) for each in zip(*bodies, strict=True)]
+    steps[0] = replace(steps[0], exchange=inside)
+    steps = [step for step in steps if step.compute or step.exchange]
     slices = split.s_inner * split.s_outer
     if slices > 1:
-        builder.steps.append(Repeat(slices, tuple(body)))
+        builder.steps.append(Repeat(slices, tuple(steps)))
     else:
-        builder.steps.extend(body)
-    result.finish()
+        builder.steps.extend(steps)
+    for result in results:
+        result.finish()
 
 
-def _streaming(sides: tuple[Side, Side]) -> int:
-    return 0 if sides[0].label == "inputs" else 1
+def together(steps: Sequence[Superstep]) -> Superstep:
+    """Return one superstep with the vertices and transfers of several; it is called like the first."""
+    first = steps[0]
+    op = {step.op: "" if step.op == first.op else step.op for step in steps}
+    return replace(
+        first,
+        compute=tuple(replace(each, op=op[step.op]) for step in steps for each in step.compute),
+        exchange=tuple(replace(each, op=op[step.op]) for step in steps for each in step.exchange),
+    )
 
 
 def _product_vertices(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -90,6 +91,22 @@ def _side(builder: Builder, op: Op, plan: DensePlan, grid: Grid, which: int, fre
         step=step,
         count=split.s_inner * (1 if streams else split.s_outer),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """The tiles of several grids, one grid after the other: int32 array [n]."""
+
+    tile: TileArray
+
+
+def joined_sides(grids: Sequence[Tiled], sides: Sequence[Side]) -> tuple[Tiled, Side]:
+    """Return tiles and blocks of an operand that equal grids on different tiles have in common."""
+    if len(sides) == 1:
+        return grids[0], sides[0]
+    tiles = Tiles(np.concatenate([grid.tile for grid in grids]))
+    block = np.concatenate([side.block for side in sides])
+    return tiles, replace(sides[0], block=block, group=np.concatenate([side.group for side in sides]))
 
 
 def shared_home(grid: Tiled, side: Side) -> Home:

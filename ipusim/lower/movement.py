@@ -50,6 +50,7 @@ def move(builder: Builder, tensor: str, shape: tuple[int, int, int], home: Home)
         group_tiles=home.tile,
         bytes_sent=sent,
         bytes_received=received,
+        origins=tuple(sorted(sources)),
     )
     tiles = np.flatnonzero(received).astype(np.int32)
     copy = VertexSet(
@@ -62,7 +63,7 @@ def move(builder: Builder, tensor: str, shape: tuple[int, int, int], home: Home)
             "element_bytes": np.full(len(tiles), target.element_bytes, dtype=np.int64),
         },
         operands=(),
-        settings={"target": target.storage},
+        settings={"target": target.storage, "variable": target.name},
         payload=placed,
     )
     builder.steps.append(Superstep(f"{name}/exchange", name, exchange=(transfer,)))

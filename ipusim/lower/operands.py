@@ -66,6 +66,7 @@ def rearrangement(chip: Chip, op: str, source: Variable, target: Variable) -> tu
             "element_bytes": np.full(len(tiles), target.element_bytes, dtype=np.int64),
         },
         operands=(),
+        settings={"target": target.storage, "variable": target.name},
     )
     return (
         Superstep(f"{op}/rearrange {target.storage}", op, exchange=(transfer,)),

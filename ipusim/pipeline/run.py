@@ -317,10 +317,12 @@ class Run:
 
     @cached_property
     def _fused_into(self) -> dict[str, str]:
-        """The op in whose compute set another op is computed, by the name of the other."""
+        """The op in whose supersteps another one is computed that has none of its own, by the name of the other."""
         program = self.compiled.program
         assert program is not None
-        return {name: step.op for step, _ in program.supersteps() for name in step.fused}
+        own = {step.op for step, _ in program.supersteps()}
+        steps = (step for step, _ in program.supersteps())
+        return {name: step.op for step in steps for name in (*step.fused, *step.guests) if name not in own}
 
     def _op_entry(self, op: Op, energies: Mapping[str, Energy] | None) -> dict[str, Any]:
         plan = self.compiled.plans.get(op.name)

@@ -20,7 +20,9 @@ class AxisSplit(NamedTuple):
     inner: int
 
 
-def plan_axis_reduction(outer: int, reduced: int, inner: int, element_bytes: int, add: bool, chip: Chip) -> AxisSplit:
+def plan_axis_reduction(
+    outer: int, reduced: int, inner: int, element_bytes: int, add: bool, chip: Chip, parts: int | None = None
+) -> AxisSplit:
     """Return the split with the fewest estimated cycles: results over the tiles first, then parts of each result.
 
     Parameters
@@ -32,6 +34,8 @@ def plan_axis_reduction(outer: int, reduced: int, inner: int, element_bytes: int
     add : bool
         A sum or a sum of squares.
     chip : Chip
+    parts : int, optional
+        Parts of each result, instead of the best number.
 
     Notes
     -----
@@ -40,6 +44,8 @@ def plan_axis_reduction(outer: int, reduced: int, inner: int, element_bytes: int
     vector = chip.data_path_bytes // element_bytes
     p_outer = min(outer, chip.n_tiles)
     p_inner = max(1, min(ceil_div(inner, vector), chip.n_tiles // p_outer))
+    if parts:
+        return AxisSplit(p_outer, max(1, min(parts, reduced, chip.n_tiles // (p_outer * p_inner))), p_inner)
     wide = element_bytes == 4
     share = (ceil_div(outer, p_outer), ceil_div(inner, p_inner))
     phase = int(
@@ -49,7 +55,7 @@ def plan_axis_reduction(outer: int, reduced: int, inner: int, element_bytes: int
         + chip.exchange_phase_overhead_cycles
         + chip.compute_set_overhead_cycles
     )
-    best, parts = None, 1
+    best, cut = None, 1
     workers = chip.worker_contexts
     candidate = 1
     while candidate == 1 or (candidate * p_outer * p_inner <= chip.n_tiles and reduced >= candidate * LEAST_PART):
@@ -57,6 +63,6 @@ def plan_axis_reduction(outer: int, reduced: int, inner: int, element_bytes: int
         if candidate > 1:
             cycles += phase + vertex_cycles(share[0], candidate, share[1], True, wide, add, workers)
         if best is None or cycles < best:
-            best, parts = cycles, candidate
+            best, cut = cycles, candidate
         candidate *= 2
-    return AxisSplit(p_outer, parts, p_inner)
+    return AxisSplit(p_outer, cut, p_inner)
