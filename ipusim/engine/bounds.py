@@ -195,6 +195,40 @@ def compare_sum(reference: F64Array, size: F64Array, terms: int, value: F64Array
     return Comparison(value.ravel(), reference.ravel(), tolerance.ravel())
 
 
+def compare_finished(
+    finish: Callable[[F64Array], F64Array], terms: F64Array, value: F64Array, output: Format
+) -> Comparison:
+    """Compare functions of sums, which are computed in float32 and rounded once.
+
+    Parameters
+    ----------
+    finish : callable
+        A monotone function, in double precision.
+    terms : float64 array [n, k]
+        What each sum adds up, in any order.
+    value : float64 array [n]
+        As executed.
+    output : Format
+        Of `value`.
+
+    Notes
+    -----
+    The sums err as in :func:`compare_sum`; the results differ by no more than those at the ends of that range, and by
+    three further roundings.
+    """
+    with np.errstate(all="ignore"):
+        sums = terms.sum(axis=1)
+        size = np.abs(terms).sum(axis=1)
+        slack = compare_sum(sums, size, terms.shape[1], sums, _SINGLE).tolerance
+        exact = finish(sums)
+        ends = np.stack([finish(sums - slack), finish(sums + slack)])
+        error = np.abs(ends - exact).max(axis=0) + 3 * _SINGLE.unit_roundoff * np.abs(ends).max(axis=0)
+        # a range around zero may hold a pole
+        error[np.isnan(error) | (np.sign(sums - slack) != np.sign(sums + slack))] = np.inf
+        tolerance = _rounded(exact, error, output)
+    return Comparison(value.ravel(), exact.ravel(), tolerance.ravel())
+
+
 def _rounded(exact: F64Array, error: F64Array, output: Format) -> F64Array:
     """Return the error bound after a last rounding to `output`; infinite where the result may overflow."""
     largest = np.abs(exact) + error

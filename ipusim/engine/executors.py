@@ -12,7 +12,7 @@ from importlib import import_module
 
 from ipusim.engine.values import F32Array, Values
 from ipusim.errors import VerifierError
-from ipusim.ir.expression import Expression
+from ipusim.ir.expression import ELEMENT_BY_ELEMENT, Expression
 from ipusim.ir.movement import Movement, Source
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray, Regions
@@ -125,6 +125,7 @@ def _map(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, work
 
 def _reduce(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
     source, out = operands
+    finish: tuple[tuple[str, tuple[float, ...]], ...] = vertices.settings.get("finish", ())  # type: ignore[assignment]
     reduce_boxes(
         str(vertices.settings["op"]),
         out.values,
@@ -133,9 +134,13 @@ def _reduce(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, w
         source.regions.box,
         workers,
         float(str(vertices.settings["scale"])),
-        out.half,
+        out.half and not finish,
         done,
     )
+    flat = (out.values.reshape(-1),)
+    for number, (name, constants) in enumerate(finish, start=1):
+        half = out.half and number == len(finish)
+        map_regions(name, out.values, out.regions, flat, (ELEMENT_BY_ELEMENT,), workers, constants, half)
 
 
 def _rearrange(

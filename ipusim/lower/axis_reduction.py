@@ -42,7 +42,7 @@ def lower_reduction(builder: Builder, op: Op) -> None:
     operator = find_op(op.kind).function_name(op.attrs)
     stages = axis_stages(tensor.shape, reduced_axes(tensor.shape, op.attrs))
     output = builder.graph.tensors[op.outputs[0]]
-    scale = output.n_elements / tensor.n_elements if op.kind.startswith("mean") else 1.0
+    scale = output.n_elements / tensor.n_elements if find_op(op.kind).averages else 1.0
     choice = builder.layout.choices.get(op.name, DEFAULT).parts
     source: Variable | None = None
     for number, shape in enumerate(stages, start=1):
@@ -188,10 +188,21 @@ def _reduce(
         pieces.tile,
         {"outer": extents[:, 0], "reduced": extents[:, 1], "inner": extents[:, 2]},
         (Operand(source.name, "in", whole_boxes(pieces.box)), Operand(target.name, "out", whole_boxes(box))),
-        {"op": operator, "partials": source.dtype, "output": target.dtype, "scale": scale if final else 1.0},
+        {"op": operator, "partials": source.dtype, "output": target.dtype, "scale": scale if final else 1.0}
+        | ({"finish": _finish(op)} if final and find_op(op.kind).finish else {}),
     )
     builder.steps.append(Superstep(f"{op.name}/reduce", op.name, (vertices,)))
     return target
+
+
+def _finish(op: Op) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """Return name and constants of the functions that every result of a reduction passes at the end."""
+    finish = find_op(op.kind).finish
+    steps = finish(op.attrs) if finish else ()
+    return tuple(
+        (find_op(name).function_name(attrs), tuple(float(str(attrs[each])) for each in find_op(name).constants))
+        for name, attrs in steps
+    )
 
 
 def _moved(builder: Builder, op: Op, source: Variable, shape: Shape, pieces: Pieces, name: str) -> Variable:

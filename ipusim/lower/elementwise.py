@@ -117,7 +117,8 @@ def _vertices(
         nodes.append(Node(spec.function_name(op.attrs), inputs, place[op.outputs[0]], constants))
     patterns = tuple(broadcast_pattern(graph.tensors[name].shape, output.shape) for name in operands)
     repeated = [graph.tensors[name] for name, pattern in zip(operands, patterns, strict=True) if len(pattern)]
-    codelet, settings = _costed(nodes, len(operands) - len(ops), repeated)
+    wide = tuple(any(graph.tensors[name].dtype != output.dtype for name in op.inputs) for op in ops)
+    codelet, settings = _costed(nodes, len(operands) - len(ops), repeated, wide)
     settings |= {"dtype": output.dtype}
     every = _fields(shape, home.regions, patterns)
     fields = {name: every[name] for name in find_codelet(codelet).fields}
@@ -142,9 +143,14 @@ def _fields(shape: Shape, regions: Regions, patterns: tuple[IntArray, ...]) -> d
     return {"elements": elements, "rows": -(-elements // run) if repeats else np.zeros_like(run), "cols": run}
 
 
-def _costed(nodes: list[Node], n_leaves: int, repeated: list[Tensor]) -> tuple[str, dict[str, object]]:
-    """Return codelet and settings of an expression."""
+def _costed(
+    nodes: list[Node], n_leaves: int, repeated: list[Tensor], wide: tuple[bool, ...]
+) -> tuple[str, dict[str, object]]:
+    """Return codelet and settings of an expression; `wide` nodes compute in float32 beside 16-bit results."""
     first = nodes[0].function
+    fused: dict[str, object] = {"functions": tuple(node.function for node in nodes), "loads": n_leaves}
+    if any(wide):
+        return "fused_map", fused | {"converted": wide}
     if len(nodes) == 1 and not repeated:
         if first == "gelu":
             return "gelu_1d", {"op": first}
@@ -158,4 +164,4 @@ def _costed(nodes: list[Node], n_leaves: int, repeated: list[Tensor]) -> tuple[s
             return "binary_1d", {"op": first}
     if len(nodes) == 1 and len(repeated) == 1 and n_leaves == 2:
         return "broadcast_scalar_1d" if repeated[0].n_elements == 1 else "broadcast_vector_outer", {"op": first}
-    return "fused_map", {"functions": tuple(node.function for node in nodes), "loads": n_leaves}
+    return "fused_map", fused

@@ -31,8 +31,8 @@ def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
     x, scale, shift = inputs
     axis = axis_of(x, attrs)
     axes = tuple(each for each in range(len(x.shape)) if each != axis)
-    deviation = centred(graph, x.name, axes)
-    normal = graph.add("mul", deviation, inverse_deviation(graph, deviation, axes, attrs))
+    deviation = centred(graph, x, axes)
+    normal = graph.add("mul", deviation, inverse_deviation(graph, x, deviation, axes, attrs))
     scaled = graph.add("mul", normal, per_channel(graph, x, axis, scale.name))
     graph.add("add", scaled, per_channel(graph, x, axis, shift.name))
 

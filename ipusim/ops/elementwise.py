@@ -15,7 +15,7 @@ from ipusim.ops.spec import (
     Real,
     ShapeError,
     TensorType,
-    common_dtype,
+    computed_dtype,
     shown,
 )
 
@@ -76,7 +76,8 @@ def elementwise(
     """
 
     def infer(operands: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
-        return TensorType(broadcast_shape(operands), common_dtype(operands))
+        shape = broadcast_shape(operands)
+        return TensorType(shape, computed_dtype(operands, shape))
 
     def flops(
         _operands: tuple[Tensor, ...],

@@ -23,8 +23,8 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
 
 def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
     x, scale, shift = inputs
-    deviation = centred(graph, x.name, (-1,))
-    normal = graph.add("mul", deviation, inverse_deviation(graph, deviation, (-1,), attrs))
+    deviation = centred(graph, x, (-1,))
+    normal = graph.add("mul", deviation, inverse_deviation(graph, x, deviation, (-1,), attrs))
     graph.add("add", graph.add("mul", normal, scale.name), shift.name)
 
 

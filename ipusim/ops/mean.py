@@ -6,4 +6,4 @@ import numpy as np
 
 from ipusim.ops.reduction import reduction
 
-OP = reduction("mean", "Mean over some axes", np.mean, "add")
+OP = reduction("mean", "Mean over some axes", np.mean, "add", averages=True)

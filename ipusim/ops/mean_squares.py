@@ -8,8 +8,16 @@ from ipusim.ops.reduction import reduction
 from ipusim.ops.spec import F64Array
 
 
-def _mean_squares(x: F64Array, axis: tuple[int, ...], keepdims: bool) -> F64Array:
+def mean_squares(x: F64Array, axis: tuple[int, ...], keepdims: bool) -> F64Array:
+    """Return the mean of the squares of an array along axes."""
     return np.asarray(np.mean(np.square(x), axis=axis, keepdims=keepdims))
 
 
-OP = reduction("mean_squares", "Mean of the squares along some axes", _mean_squares, "square_add", flops_per_element=2)
+OP = reduction(
+    "mean_squares",
+    "Mean of the squares along some axes",
+    mean_squares,
+    "square_add",
+    flops_per_element=2,
+    averages=True,
+)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.reduction import axis_of
-from ipusim.ops.spec import Attrs, Expansion, Real, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.inverse_deviation import EPSILON
+from ipusim.ops.reduction import OPERAND, axis_of
+from ipusim.ops.spec import Attrs, Expansion, ShapeError, TensorType, common_dtype, shown
 
-EPSILON = Real("epsilon", "Added to the variance, so that its root is never zero", 1e-5)
+__all__ = ["EPSILON", "centred", "check_channels", "check_rows", "inverse_deviation", "per_channel"]
 
 
 def check_rows(inputs: tuple[Tensor, ...]) -> TensorType:
@@ -43,15 +44,21 @@ def _check(inputs: tuple[Tensor, ...], extent: int, what: str) -> TensorType:
     return TensorType(x.shape, common_dtype(inputs))
 
 
-def centred(graph: Expansion, x: str, axes: tuple[int, ...]) -> str:
+def centred(graph: Expansion, x: Tensor, axes: tuple[int, ...]) -> str:
     """Add the difference of a tensor to its mean over axes and return its name."""
-    return graph.add("sub", x, graph.add("mean", x, axes=axes, keepdims=True))
+    mean = graph.add("mean", x.name, axes=axes, keepdims=True, dtype=_statistics(x, axes))
+    return graph.add("sub", x.name, mean)
 
 
-def inverse_deviation(graph: Expansion, centred_name: str, axes: tuple[int, ...], attrs: Attrs) -> str:
-    """Add one over the root of the mean square plus epsilon, and return its name."""
-    variance = graph.add("mean_squares", centred_name, axes=axes, keepdims=True)
-    return graph.add("rsqrt", graph.add("scale_shift", variance, scale=1.0, shift=attrs["epsilon"]))
+def inverse_deviation(graph: Expansion, x: Tensor, deviation: str, axes: tuple[int, ...], attrs: Attrs) -> str:
+    """Add one over the root of the mean square plus epsilon of a deviation of `x`, and return its name."""
+    wide = _statistics(x, axes)
+    return graph.add("inverse_deviation", deviation, axes=axes, keepdims=True, dtype=wide, epsilon=attrs["epsilon"])
+
+
+def _statistics(x: Tensor, axes: tuple[int, ...]) -> str:
+    """Return the format of statistics: float32, so that squares do not overflow, unless nothing is reduced."""
+    return "float32" if any(x.shape[axis] > 1 for axis in axes) else OPERAND
 
 
 def per_channel(graph: Expansion, x: Tensor, axis: int, values: str) -> str:

@@ -8,7 +8,22 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import Attrs, F64Array, Flag, OpSpec, ShapeError, TensorType, Wholes, shown
+from ipusim.ops.registry import find_op
+from ipusim.ops.spec import (
+    Attribute,
+    Attrs,
+    Choice,
+    F64Array,
+    Flag,
+    OpSpec,
+    ShapeError,
+    TensorType,
+    Wholes,
+    shown,
+)
+
+OPERAND = "operand"
+"""The number format of the operand."""
 
 
 def reduced_axes(shape: tuple[int, ...], attrs: Attrs) -> tuple[int, ...]:
@@ -46,18 +61,31 @@ def axis_of(tensor: Tensor, attrs: Attrs, name: str = "axis") -> int:
 
 
 def reduction(
-    name: str, summary: str, function: Callable[..., F64Array], vertex: str, flops_per_element: int = 1
+    name: str,
+    summary: str,
+    function: Callable[..., F64Array],
+    vertex: str,
+    flops_per_element: int = 1,
+    averages: bool = False,
+    attributes: tuple[Attribute, ...] = (),
+    finish: Callable[[Attrs], tuple[tuple[str, Attrs], ...]] | None = None,
 ) -> OpSpec:
     """Return an operator that reduces axes of a tensor.
 
     Parameters
     ----------
     function : callable
-        Takes a float64 array, ``axis`` and ``keepdims``, like a numpy reduction.
+        Takes a float64 array, ``axis`` and ``keepdims``, like a numpy reduction: what is formed before `finish`.
     vertex : str
         Operator in the tables of the vertices: ``add``, ``square_add``, ``max`` or ``min``.
     flops_per_element : int
         Useful floating-point operations per element of the operand.
+    averages : bool
+        The sums are divided by the number of elements.
+    attributes : tuple of Attribute
+        Further ones.
+    finish : callable, optional
+        Maps that every result passes before it is rounded: see :class:`~ipusim.ops.spec.OpSpec`.
     """
 
     def infer(operands: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -68,7 +96,7 @@ def reduction(
             for axis, extent in enumerate(x.shape)
             if attrs["keepdims"] or axis not in axes
         )
-        return TensorType(kept or (1,), x.dtype)
+        return TensorType(kept or (1,), x.dtype if attrs["dtype"] == OPERAND else str(attrs["dtype"]))
 
     def flops(operands: tuple[Tensor, ...], _outputs: tuple[Tensor, ...], _attrs: Attrs, _n: tuple[int, ...]) -> int:
         return flops_per_element * prod(operands[0].shape)
@@ -76,7 +104,7 @@ def reduction(
     def reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
         (x,) = arrays
         result = np.asarray(function(x, axis=reduced_axes(x.shape, attrs), keepdims=bool(attrs["keepdims"])))
-        return result.reshape(result.shape or (1,)).astype(np.float64)
+        return finished(result.reshape(result.shape or (1,)).astype(np.float64), finish(attrs) if finish else ())
 
     return OpSpec(
         name,
@@ -88,7 +116,18 @@ def reduction(
         (
             Wholes("axes", "Axes that are reduced, counted from the end where negative; all by default", ()),
             Flag("keepdims", "Keep the reduced axes, with extent 1"),
+            Choice("dtype", "Number format of the result", choices=(OPERAND, "float32"), default=OPERAND),
+            *attributes,
         ),
         family="reduce",
         function=vertex,
+        averages=averages,
+        finish=finish,
     )
+
+
+def finished(x: F64Array, maps: tuple[tuple[str, Attrs], ...]) -> F64Array:
+    """Return an array after maps, one after the other."""
+    for name, attrs in maps:
+        x = find_op(name).reference((x,), attrs)
+    return x

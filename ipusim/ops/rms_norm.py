@@ -22,7 +22,7 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
 
 def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
     x, scale = inputs
-    normal = graph.add("mul", x.name, inverse_deviation(graph, x.name, (-1,), attrs))
+    normal = graph.add("mul", x.name, inverse_deviation(graph, x, x.name, (-1,), attrs))
     graph.add("mul", normal, scale.name)
 
 

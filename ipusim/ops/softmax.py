@@ -26,12 +26,15 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
 
 
 def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
-    """Maximum, exponentials of the differences, sum, product with its inverse: the order of poplibs."""
+    """Maximum, exponentials of the differences, one over their sum, product with it: the order of poplibs.
+
+    The sum and its inverse are float32. The inverse, which is the largest result of its row, is rounded to the format
+    of the results.
+    """
     (x,) = inputs
     axes = (axis_of(x, attrs),)
     power = graph.add("exp", graph.add("sub", x.name, graph.add("max", x.name, axes=axes, keepdims=True)))
-    inverse = graph.add("reciprocal", graph.add("sum", power, axes=axes, keepdims=True))
-    graph.add("mul", power, inverse)
+    graph.add("mul", power, graph.add("inverse_sum", power, axes=axes, keepdims=True))
 
 
 OP = composite(

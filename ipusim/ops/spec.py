@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -226,6 +226,10 @@ class OpSpec:
         take any.
     exact : bool
         The result is elements of the operands, or whole numbers: it has no rounding, and equals the reference.
+    averages : bool
+        Of a reduction: its sums are divided by the number of elements that go into each.
+    finish : function (attrs) -> tuple of (str, mapping), or None
+        Of a reduction: maps, by name and with their attributes, that every result passes before it is rounded.
     """
 
     name: str
@@ -243,6 +247,8 @@ class OpSpec:
     constants: tuple[str, ...] = ()
     whole_inputs: tuple[int, ...] = ()
     exact: bool = False
+    averages: bool = False
+    finish: Callable[[Attrs], tuple[tuple[str, Attrs], ...]] | None = None
 
     def move(self, arrays: tuple[F32Array, ...], attrs: Attrs) -> F32Array:
         """Return the result of an op that only moves elements, in the format of its operands."""
@@ -277,3 +283,27 @@ def common_dtype(inputs: tuple[Tensor, ...]) -> str:
                 hint=f"insert a cast to {first.dtype}",
             )
     return first.dtype
+
+
+def computed_dtype(inputs: tuple[Tensor, ...], shape: tuple[int, ...]) -> str:
+    """Return the number format of a map's result: that of its operands of full size.
+
+    Operands that are repeated over the result may be float32 beside it, as statistics are: then the map computes in
+    float32 and rounds once.
+
+    Parameters
+    ----------
+    inputs : tuple of Tensor
+    shape : tuple of int
+        Of the result.
+
+    Raises
+    ------
+    ShapeError
+        Formats differ otherwise.
+    """
+    full = tuple(tensor for tensor in inputs if tensor.n_elements == prod(shape))
+    small = [tensor for tensor in inputs if tensor.n_elements != prod(shape)]
+    formats = {tensor.dtype for tensor in full}
+    wide = len(formats) == 1 and all(tensor.dtype in ("float32", *formats) for tensor in small)
+    return common_dtype(full if wide else inputs)

@@ -20,8 +20,8 @@ Row = dict[str, str]
 
 
 @cache
-def _rows() -> tuple[Row, ...]:
-    with (files("ipusim.validation") / "data" / "bow_matmul_measured.csv").open() as file:
+def _rows(name: str = "bow_matmul_measured.csv") -> tuple[Row, ...]:
+    with (files("ipusim.validation") / "data" / name).open() as file:
         return tuple(csv.DictReader(file))
 
 
@@ -38,6 +38,11 @@ def amp_vertex_cycles() -> dict[int, int]:
     """Return the measured cycles of one AMP vertex by its number of rows."""
     text = (files("ipusim.validation") / "data" / "amp_vertex_measured.json").read_text()
     return {int(rows): int(cycles) for rows, cycles in json.loads(text).items()}
+
+
+def tile_kernel_rows() -> tuple[Row, ...]:
+    """Return the measured kernels of one tile."""
+    return _rows("single_tile_measured.csv")
 
 
 def case_of(row: Row, n: int) -> Case:

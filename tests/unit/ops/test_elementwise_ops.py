@@ -68,3 +68,14 @@ def test_flag_takes_only_truth_values(value: object) -> None:
 def test_choice_takes_only_its_words(value: object) -> None:
     with pytest.raises(ValueError, match="expected float16 or float32, found"):
         Choice("to", "text", ("float16", "float32")).read(value)
+
+
+def test_float32_statistics_beside_a_float16_tensor_give_its_format() -> None:
+    x, statistics = Tensor("x", (4, 6), "float16"), Tensor("s", (4, 1), "float32")
+    assert find_op("sub").infer((x, statistics), {}) == ((4, 6), "float16")
+    assert find_op("mul").infer((statistics, x), {}) == ((4, 6), "float16")
+    for other in (Tensor("y", (4, 6), "float32"), Tensor("b", (6,), "bfloat16")):
+        with pytest.raises(ShapeError, match="different number formats"):
+            find_op("add").infer((x, other), {})
+    with pytest.raises(ShapeError, match="different number formats"):
+        find_op("add").infer((Tensor("x", (4, 6), "float32"), Tensor("b", (6,), "float16")), {})
