@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ipusim.formats import WHOLE_NUMBERS, number_format
 from ipusim.frontends.array_files import array_shape
 from ipusim.frontends.build_sparsity import build_sparsity
 from ipusim.frontends.draft import Draft
-from ipusim.frontends.entries import TensorEntry
+from ipusim.frontends.entries import MAX_WHOLE, TensorEntry
 from ipusim.frontends.values import LARGEST_NORMAL
 from ipusim.ir.tensor import Init, Tensor
 
@@ -63,11 +65,27 @@ def _check_whole(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> Non
         draft.report(where, f"{name} is {dtype}, and integers are values of {WHOLE_NUMBERS}", "add dtype: int32")
 
 
+def _check_values(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> None:
+    """Report given values that are too many, too few, too large or no whole numbers."""
+    values, where = entry.init.values or (), ("tensors", name, "init", "values")
+    if len(values) != prod(entry.shape):
+        draft.report(where, f"{len(values)} values, but {name} {list(entry.shape)} has {prod(entry.shape)} elements")
+    for index, value in enumerate(values):
+        limit = MAX_WHOLE if dtype == WHOLE_NUMBERS else number_format(dtype).max
+        if abs(value) > limit:
+            draft.report((*where, index), f"{value:g} is beyond the largest {dtype}, {limit:g}")
+        elif dtype == WHOLE_NUMBERS and value != int(value):
+            draft.report((*where, index), f"{value:g} is no whole number, but {name} is {dtype}")
+
+
 def _build_init(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> Init:
     init = entry.init
     _check_whole(draft, name, dtype, entry)
     if init.integers:
         return Init(init.kind, below=init.integers.below)
+    if init.values is not None:
+        _check_values(draft, name, dtype, entry)
+        return Init(init.kind, values=init.values)
     spread = init.normal or init.uniform
     if init.file is None:
         scale = spread.scale if spread else 1.0

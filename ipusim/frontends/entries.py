@@ -180,7 +180,7 @@ class IntegersOptions(Entry):
 class InitEntry(OneKind):
     """Where the values of a tensor come from."""
 
-    needs_options: ClassVar[tuple[str, ...]] = ("file", "integers")
+    needs_options: ClassVar[tuple[str, ...]] = ("file", "integers", "values")
 
     normal: SpreadOptions | None = Field(default=None, description="Normal distribution around zero")
     uniform: SpreadOptions | None = Field(default=None, description="Uniform distribution around zero")
@@ -189,6 +189,7 @@ class InitEntry(OneKind):
     )
     zeros: NoOptions | None = Field(default=None, description="All zeros")
     ones: NoOptions | None = Field(default=None, description="All ones")
+    values: tuple[Number, ...] | None = Field(default=None, description="The numbers themselves, row after row")
     file: str | None = Field(
         default=None, description="An .npy file, or an .npz file with an array named like the tensor", min_length=1
     )

@@ -59,6 +59,9 @@ def tensor_values(tensor: Tensor, seed: int) -> F32Array:
     init = tensor.init or Init()
     if init.kind == "file":
         return _file_values(tensor, Path(init.file))
+    if init.kind == "values":
+        given = np.array(init.values, dtype=np.float32).reshape(tensor.shape)
+        return given if tensor.dtype == WHOLE_NUMBERS else round_to_format(given, tensor.dtype)
     if init.kind in ("zeros", "ones"):
         return np.full(tensor.shape, float(init.kind == "ones"), dtype=np.float32)
     if init.kind == "causal":

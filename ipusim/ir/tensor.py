@@ -53,20 +53,23 @@ class Init:
     Attributes
     ----------
     kind : str
-        ``normal``, ``uniform``, ``integers``, ``zeros``, ``ones`` or ``file``; ``causal`` for the mask of an
-        attention, which is 0 where a row may see a column and very small where not.
+        ``normal``, ``uniform``, ``integers``, ``zeros``, ``ones``, ``values`` or ``file``; ``causal`` for the mask of
+        an attention, which is 0 where a row may see a column and very small where not.
     scale : float
         Standard deviation of ``normal``, half-width of ``uniform``.
     file : str
         Path of an ``.npy`` or ``.npz`` file for kind ``file``.
     below : int
         Of ``integers``: all are at least 0 and less than this.
+    values : tuple of float
+        Of ``values``: all of them, row after row.
     """
 
     kind: str = "normal"
     scale: float = 1.0
     file: str = ""
     below: int = 0
+    values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,11 @@ def table_extents(table: Tensor, attrs: Attrs) -> tuple[int, int, int]:
 
 def check_indices(indices: Tensor, extent: int, position: int) -> None:
     """Raise ShapeError if declared indices may lie past the end of an axis."""
-    if indices.init is not None and indices.init.kind == "integers" and indices.init.below > extent:
-        message = f"{indices.name} holds indices below {indices.init.below}, and the axis has {extent} elements"
+    if indices.init is None:
+        return
+    below = int(max(indices.init.values)) + 1 if indices.init.values else indices.init.below
+    if below > extent:
+        message = f"{indices.name} holds indices below {below}, and the axis has {extent} elements"
         raise ShapeError(message, operand=position)
 
 
