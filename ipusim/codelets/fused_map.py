@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, UNARY_OPS
+from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, SELECT_SLOTS, UNARY_OPS
 from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
+
+SELECT_OPERANDS = 3
 
 ACCESS_SLOTS = 2
 """Loads and store of an operator's own loop, which a fused one does not have."""
@@ -36,6 +38,8 @@ def operator_slots(function: str, float_type: bool) -> int:
     width = 2 if float_type else 4
     if function == "scale_shift":
         return 2
+    if function == "select":
+        return SELECT_SLOTS * width - 1 - ceil_div(SELECT_OPERANDS, 2)
     if function == "gelu":
         return FUSED_GELU_SLOTS
     if function in ACTIVATIONS and function not in UNARY_OPS:

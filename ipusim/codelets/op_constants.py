@@ -50,6 +50,7 @@ BINARY_OPS = {
     "divide": OpConstant((21, 4), (10, 2)),
     "power": OpConstant((325, 1), (312, 1)),
     "equal": OpConstant((9, 4), (14, 4)),
+    **dict.fromkeys(("less", "less_equal", "greater", "greater_equal"), OpConstant((9, 4), (14, 4))),
 }
 """Operators of two operands."""
 
@@ -72,8 +73,36 @@ UNARY_OPS = {
     "ceil": OpConstant((2, 4), (2, 2)),
     "floor": OpConstant((2, 4), (2, 2)),
     "round": OpConstant((2, 4), (2, 2)),
+    "clip": OpConstant((4, 4), (3, 2)),
+    "leaky_relu": OpConstant((4, 4), (4, 2)),
+    "hard_sigmoid": OpConstant((5, 4), (5, 2)),
+    "hard_swish": OpConstant((6, 4), (6, 2)),
+    "elu": OpConstant((9, 4), (11, 2)),
+    "softplus": OpConstant((11, 4), (21, 2)),
+    "sign": OpConstant((4, 4), (4, 2)),
+    "dropout": OpConstant((4, 4), (4, 2)),
 }
 """Operators of one operand."""
+
+SELECT_SLOTS = 5
+"""Worker slots of an element of a choice between two operands, loads and store included (Select vertex)."""
+
+DERIVED = {
+    "less": "the loop of equal",
+    "less_equal": "the loop of equal",
+    "greater": "the loop of equal",
+    "greater_equal": "the loop of equal",
+    "clip": "the loop of maximum: one instruction clamps",
+    "leaky_relu": "the loop of relu and a product",
+    "hard_sigmoid": "the loop of relu, a product and a sum",
+    "hard_swish": "the loop of hard_sigmoid and a product",
+    "elu": "the loop of exp and five instructions: both signs apart, less one, times the slope, sum",
+    "softplus": "the loops of exp and log with one load and store, and five instructions around them",
+    "sign": "the loop of relu and a product: scaled until it is clamped",
+    "dropout": "load, hardware mask of random bits, product, store",
+    "select": "the single-worker Select vertex, shared among the workers",
+}
+"""Functions without a published loop, and what theirs is derived from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,7 +273,8 @@ class OpChecker:
     def _compare_elementwise(
         self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32], output: Tensor
     ) -> Comparison:
-        at = np.unravel_index(self._spread(result.size, ELEMENTS), result.shape)
+        most = result.size if find_op(op.kind).positional else ELEMENTS
+        at = np.unravel_index(self._spread(result.size, most), result.shape)
         operands = tuple(np.broadcast_to(array, result.shape)[at].astype(np.float64) for array in arrays)
 
         def reference(*numbers: F64Array) -> F64Array:

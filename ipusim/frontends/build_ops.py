@@ -81,8 +81,9 @@ def _find_operands(draft: Draft, position: int, entry: OpEntry, known: set[str])
 def _operands_are_allowed(draft: Draft, position: int, spec: OpSpec, operands: tuple[Tensor | None, ...]) -> bool:
     """Return whether number and storage of the operands suit the operator; report what does not."""
     where = ("ops", position, "inputs")
-    if len(operands) != len(spec.inputs):
+    if len(operands) < len(spec.inputs) or (len(operands) > len(spec.inputs) and not spec.variadic):
         expected = f"{len(spec.inputs)} operand{'s' if len(spec.inputs) > 1 else ''} ({', '.join(spec.inputs)})"
+        expected = f"at least {expected}" if spec.variadic else expected
         draft.report(where, f"{spec.name} takes {expected}, found {len(operands)}")
         return False
     allowed = True

@@ -72,11 +72,12 @@ def _defined(definitions: dict[str, Any], model: type[Entry], name: str = "") ->
 def _one_operator(spec: OpSpec, common: dict[str, Any]) -> dict[str, Any]:
     """Return what holds for the entries of one operator: its attributes and the number of its operands."""
     attributes = {attribute.name: attribute.schema() for attribute in spec.attributes}
-    operands = {
+    operands: dict[str, Any] = {
         "description": f"Operands: {', '.join(spec.inputs)}",
         "minItems": len(spec.inputs),
-        "maxItems": len(spec.inputs),
     }
+    if not spec.variadic:
+        operands["maxItems"] = len(spec.inputs)
     return {
         "if": {"properties": {"op": {"const": spec.name}}, "required": ["op"]},
         "then": {

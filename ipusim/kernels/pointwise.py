@@ -1,4 +1,4 @@
-"""Functions of one or two operands, element by element, over the regions of many vertices.
+"""Functions of one to three operands, element by element, over the regions of many vertices.
 
 Operands are flat. One that has as many elements as the result corresponds to it element by element in row-major order;
 a smaller one is repeated along some axes (:class:`~ipusim.ir.expression.Pattern`). Arithmetic is in float32,
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.ir.regions import IntArray, Regions
+from ipusim.kernels.curves import curve, random_word
 from ipusim.kernels.elementwise import advance, finish, locate
 from ipusim.kernels.functions import (
     error_function,
@@ -55,6 +56,25 @@ FUNCTIONS = (
     "erf",
     "power",
     "inverse",
+    "equal",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "clip",
+    "leaky_relu",
+    "elu",
+    "hard_sigmoid",
+    "hard_swish",
+    "softplus",
+    "sin",
+    "cos",
+    "floor",
+    "ceil",
+    "round",
+    "sign",
+    "dropout",
+    "select",
 )
 """Names of the functions; a kernel knows them by their number."""
 
@@ -63,6 +83,8 @@ NUMBER = {name: number for number, name in enumerate(FUNCTIONS)}
 _ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _MAXIMUM, _MINIMUM = range(6)
 _RELU, _NEGATE, _ABS, _SQUARE, _SQRT, _RSQRT, _SCALE_SHIFT = range(6, 13)
 _EXP, _LOG, _SIGMOID, _TANH, _SWISH, _GELU, _GELU_ERF, _ERF, _POWER, _INVERSE = range(13, 23)
+_EQUAL, _LESS, _LESS_EQUAL, _GREATER, _GREATER_EQUAL, _CLIP = range(23, 29)
+_DROPOUT, _SELECT = range(40, 42)
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
@@ -88,19 +110,19 @@ def map_regions(
         One of :data:`FUNCTIONS`.
     out : float32 array [groups, rows, cols]
     out_regions : Regions [n]
-    operands : one or two float32 arrays, flat
+    operands : one to three float32 arrays, flat
     patterns : int64 arrays [axes, 2]
         For each operand: extents of the result's axes, outermost first, and the operand's distance between neighbours
         along each; no axes for an operand that corresponds element by element.
     workers : Workers
     constants : tuple of float
-        Of the function: exponent, or scale and shift.
+        Of the function: exponent, scale and shift, bounds, slope, or probability and seed.
     half : bool
         The result is rounded to float16.
     done : callable, optional
         Told which fraction of the work is done.
     """
-    first, second = operands[0], operands[-1]
+    first, second, third = operands[0], operands[len(operands) // 2], operands[-1]
     numbers = np.zeros(2)
     numbers[: len(constants)] = constants
     task = partial(
@@ -114,6 +136,8 @@ def map_regions(
         first,
         patterns[0],
         second,
+        patterns[len(patterns) // 2],
+        third,
         patterns[-1],
         half,
     )
@@ -132,6 +156,8 @@ def _map_range(
     left_pattern: IntArray,
     right: F32Array,
     right_pattern: IntArray,
+    other: F32Array,
+    other_pattern: IntArray,
     half: bool,
     first: int,
     last: int,
@@ -154,7 +180,8 @@ def _map_range(
             while index < stop:
                 left_at, left_step, left_run = _operand_place(left_pattern, index)
                 right_at, right_step, right_run = _operand_place(right_pattern, index)
-                n = min(stop - index, left_run, right_run)
+                other_at, other_step, other_run = _operand_place(other_pattern, index)
+                n = min(stop - index, left_run, right_run, other_run)
                 numbers = span(out.ctypes.data + 4 * index, n)
                 lefts = span(left.ctypes.data + 4 * left_at, n)
                 rights = span(right.ctypes.data + 4 * right_at, n)
@@ -162,8 +189,20 @@ def _map_range(
                     _binary(how, numbers, lefts, left_step, rights, right_step)
                 elif how <= _SCALE_SHIFT:
                     _plain(how, constants, numbers, lefts)
-                else:
+                elif how <= _INVERSE:
                     _transcendental(how, constants[0], numbers, lefts)
+                elif how <= _GREATER_EQUAL:
+                    _compare(how, numbers, lefts, left_step, rights, right_step)
+                elif how < _DROPOUT:
+                    for i in range(n):
+                        numbers[i] = np.float32(curve(how - _CLIP, constants[0], constants[1], np.float64(lefts[i])))
+                elif how == _DROPOUT:
+                    _drop(constants[0], int(constants[1]), numbers, lefts, index)
+                else:
+                    others = span(other.ctypes.data + 4 * other_at, n)
+                    for i in range(n):
+                        chosen = rights[i * right_step] if lefts[i * left_step] != _ZERO else others[i * other_step]
+                        numbers[i] = chosen
                 finish(numbers, half)
                 index += n
 
@@ -205,6 +244,33 @@ def _binary(how: int, out: F32Array, left: F32Array, left_step: int, right: F32A
         for i in range(len(out)):
             a, b = left[i * left_step], right[i * right_step]
             out[i] = a if a <= b or a != a else b
+
+
+@inner_kernel
+def _compare(how: int, out: F32Array, left: F32Array, left_step: int, right: F32Array, right_step: int) -> None:
+    """Set 1 where a comparison holds, 0 elsewhere."""
+    for i in range(len(out)):
+        a, b = left[i * left_step], right[i * right_step]
+        if how == _EQUAL:
+            holds = a == b
+        elif how == _LESS:
+            holds = a < b
+        elif how == _LESS_EQUAL:
+            holds = a <= b
+        elif how == _GREATER:
+            holds = a > b
+        else:
+            holds = a >= b
+        out[i] = _ONE if holds else _ZERO
+
+
+@inner_kernel
+def _drop(probability: float, seed: int, out: F32Array, x: F32Array, first: int) -> None:
+    """Set 0 with a probability, which the place of an element decides, and scale what is kept."""
+    limit, scale = probability * 4294967296.0, 1.0 / (1.0 - probability)
+    for i in range(len(out)):
+        kept = float(random_word(seed, first + i)) >= limit
+        out[i] = np.float32(np.float64(x[i]) * scale) if kept else _ZERO
 
 
 @inner_kernel

@@ -162,6 +162,6 @@ def _costed(
             return "broadcast_scalar_1d", {"op": first}
         if first in BINARY_OPS:
             return "binary_1d", {"op": first}
-    if len(nodes) == 1 and len(repeated) == 1 and n_leaves == 2:
+    if len(nodes) == 1 and len(repeated) == 1 and n_leaves == 2 and first in BINARY_OPS:
         return "broadcast_scalar_1d" if repeated[0].n_elements == 1 else "broadcast_vector_outer", {"op": first}
     return "fused_map", fused

@@ -1,4 +1,4 @@
-"""Two tensors, one behind the other along an axis."""
+"""Two or more tensors, one behind the other along an axis."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from ipusim.ops.spec import Attrs, F64Array, ShapeError, Whole, shown
 
 
 def _shape(inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[int, ...]:
-    a, b = inputs
-    axis = axis_of(a, attrs)
-    rest = [shape[:axis] + shape[axis + 1 :] for shape in (a.shape, b.shape)]
-    if len(a.shape) != len(b.shape) or rest[0] != rest[1]:
-        message = f"{shown(a)} and {shown(b)} differ in more than the extent of axis {axis}"
-        raise ShapeError(message, operand=1)
-    return (*a.shape[:axis], a.shape[axis] + b.shape[axis], *a.shape[axis + 1 :])
+    first = inputs[0]
+    axis = axis_of(first, attrs)
+    rest = (*first.shape[:axis], *first.shape[axis + 1 :])
+    for position, tensor in enumerate(inputs):
+        if len(tensor.shape) != len(first.shape) or (*tensor.shape[:axis], *tensor.shape[axis + 1 :]) != rest:
+            message = f"{shown(first)} and {shown(tensor)} differ in more than the extent of axis {axis}"
+            raise ShapeError(message, operand=position)
+    return (*first.shape[:axis], sum(tensor.shape[axis] for tensor in inputs), *first.shape[axis + 1 :])
 
 
 def _move(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
@@ -26,9 +27,10 @@ def _move(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
 
 OP = movement(
     "concat",
-    "Two tensors, one behind the other along an axis",
+    "Two or more tensors, one behind the other along an axis",
     _shape,
     _move,
     (Whole("axis", "Axis that becomes longer", 0),),
     inputs=("a", "b"),
+    variadic=True,
 )

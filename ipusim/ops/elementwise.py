@@ -15,6 +15,7 @@ from ipusim.ops.spec import (
     Real,
     ShapeError,
     TensorType,
+    Whole,
     computed_dtype,
     shown,
 )
@@ -91,7 +92,7 @@ def elementwise(
         given = {each.name: attrs[each.name] for each in attributes}
         return np.asarray(function(*arrays, **given), dtype=np.float64)
 
-    constants = tuple(each.name for each in attributes if isinstance(each, Real))
+    constants = tuple(each.name for each in attributes if isinstance(each, (Real, Whole)))
     return OpSpec(
         name,
         summary,

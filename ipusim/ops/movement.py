@@ -16,6 +16,7 @@ def movement(
     attributes: tuple[Attribute, ...],
     inputs: tuple[str, ...] = ("x",),
     family: str = "move",
+    variadic: bool = False,
 ) -> OpSpec:
     """Return an operator whose result has elements of its operands in other places.
 
@@ -33,4 +34,4 @@ def movement(
     def flops(_inputs: tuple[Tensor, ...], _outputs: tuple[Tensor, ...], _attrs: Attrs, _n: tuple[int, ...]) -> int:
         return 0
 
-    return OpSpec(name, summary, inputs, infer, flops, function, attributes, family=family)
+    return OpSpec(name, summary, inputs, infer, flops, function, attributes, family=family, variadic=variadic)

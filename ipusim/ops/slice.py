@@ -1,46 +1,87 @@
-"""A part of a tensor along one axis."""
+"""A part of a tensor: of one axis or of several, with steps, which may go backwards."""
 
 from __future__ import annotations
 
+from ipusim.files.wording import FieldError, describe
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.movement import movement
-from ipusim.ops.reduction import axis_of
-from ipusim.ops.spec import Attrs, F64Array, ShapeError, Whole, shown
+from ipusim.ops.spec import Attrs, F64Array, ShapeError, shown
 
 TO_THE_END = 1 << 31
 
 
-def _bounds(extent: int, attrs: Attrs) -> slice:
-    start, stop, step = (int(str(attrs[name])) for name in ("start", "end", "step"))
-    return slice(*slice(start, stop, step).indices(extent))
+class OneOrMore:
+    """An attribute that is a whole number, or a list with one for each axis that is cut."""
+
+    def __init__(self, name: str, text: str, default: int) -> None:
+        self.name = name
+        self.text = text
+        self.default = default
+
+    def read(self, value: object) -> object:
+        """Return a whole number, or a tuple of them, if `value` is one; else raise FieldError."""
+        many = value if isinstance(value, (list, tuple)) and value else (value,)
+        if any(isinstance(each, bool) or not isinstance(each, int) for each in many):
+            raise FieldError(f"expected a whole number or a list of them, found {describe(value)}")
+        return tuple(many) if isinstance(value, (list, tuple)) else value
+
+    def schema(self) -> dict[str, object]:
+        """Return the JSON Schema of the value."""
+        one: dict[str, object] = {"type": "integer"}
+        both = [one, {"type": "array", "items": one, "minItems": 1}]
+        return {"oneOf": both, "default": self.default, "description": self.text}
+
+
+def _given(attrs: Attrs, name: str, count: int) -> tuple[int, ...]:
+    """Return a number for each axis; one alone is that of all of them."""
+    value = attrs[name]
+    found = value if isinstance(value, tuple) else (int(str(value)),) * count
+    if len(found) != count:
+        raise ShapeError(f"{name} has {len(found)} numbers, and axis has {count}", attribute=name)
+    return found
+
+
+def _bounds(shape: tuple[int, ...], attrs: Attrs) -> tuple[slice, ...]:
+    """Return what is taken of every axis."""
+    axes = attrs["axis"]
+    axes = axes if isinstance(axes, tuple) else (int(str(axes)),)
+    starts, ends, steps = (_given(attrs, name, len(axes)) for name in ("start", "end", "step"))
+    taken = [slice(None)] * len(shape)
+    seen = set()
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        if not -len(shape) <= axis < len(shape) or axis % len(shape) in seen:
+            raise ShapeError(f"there is no axis {axis} of {list(shape)}, or it is cut twice", attribute="axis")
+        if step == 0:
+            raise ShapeError("a step of 0 leads nowhere", attribute="step")
+        seen.add(axis % len(shape))
+        taken[axis % len(shape)] = slice(start, None if step < 0 and end == TO_THE_END else end, step)
+    return tuple(taken)
 
 
 def _shape(inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[int, ...]:
     (x,) = inputs
-    axis = axis_of(x, attrs)
-    bounds = _bounds(x.shape[axis], attrs)
-    left = len(range(bounds.start, bounds.stop, bounds.step))
-    if left < 1:
-        raise ShapeError(f"nothing of axis {axis} of {shown(x)} is left", attribute="end")
-    return (*x.shape[:axis], left, *x.shape[axis + 1 :])
+    left = []
+    for axis, (extent, taken) in enumerate(zip(x.shape, _bounds(x.shape, attrs), strict=True)):
+        left.append(len(range(*taken.indices(extent))))
+        if not left[-1]:
+            raise ShapeError(f"nothing of axis {axis} of {shown(x)} is left", attribute="end")
+    return tuple(left)
 
 
 def _move(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     (x,) = arrays
-    axis = int(str(attrs["axis"])) % x.ndim
-    index = (slice(None),) * axis
-    return x[(*index, _bounds(x.shape[axis], attrs))]
+    return x[_bounds(x.shape, attrs)]
 
 
 OP = movement(
     "slice",
-    "The elements from `start` to before `end` of an axis, every `step`-th of them",
+    "The elements from `start` to before `end` of an axis, every `step`-th of them; lists cut several axes",
     _shape,
     _move,
     (
-        Whole("axis", "Axis that is cut", 0),
-        Whole("start", "First element; counted from the end where negative", 0),
-        Whole("end", "First element that is left out; counted from the end where negative", TO_THE_END),
-        Whole("step", "Distance between elements", 1, least=1),
+        OneOrMore("axis", "Axis that is cut", 0),
+        OneOrMore("start", "First element; counted from the end where negative", 0),
+        OneOrMore("end", "First element that is left out; counted from the end where negative", TO_THE_END),
+        OneOrMore("step", "Distance between elements; backwards from `start` where negative", 1),
     ),
 )

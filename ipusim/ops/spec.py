@@ -113,32 +113,43 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """An attribute that is a finite number."""
+    """An attribute that is a finite number, at least `least` and less than `below`."""
 
     name: str
     text: str
     default: float | None = None
+    least: float | None = None
+    below: float | None = None
 
     def read(self, value: object) -> object:
-        """Return `value` as a float if it is a finite number, else raise FieldError."""
+        """Return `value` as a float if it is a finite number in range, else raise FieldError."""
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
             raise FieldError(f"expected a finite number, found {describe(value)}")
+        if self.least is not None and value < self.least:
+            raise FieldError(f"expected at least {self.least:g}, found {value:g}")
+        if self.below is not None and value >= self.below:
+            raise FieldError(f"expected a number below {self.below:g}, found {value:g}")
         return float(value)
 
     def schema(self) -> dict[str, object]:
         """Return the JSON Schema of the value."""
         schema: dict[str, object] = {"type": "number", "description": self.text}
+        if self.least is not None:
+            schema["minimum"] = self.least
+        if self.below is not None:
+            schema["exclusiveMaximum"] = self.below
         return schema if self.default is None else schema | {"default": self.default}
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """An attribute that is a whole number, at least `least`."""
+    """An attribute that is a whole number from `least` to `most`."""
 
     name: str
     text: str
     default: int | None = None
     least: int | None = None
+    most: int | None = None
 
     def read(self, value: object) -> object:
         """Return `value` if it is a whole number in range, else raise FieldError."""
@@ -146,6 +157,8 @@ class Whole:
             raise FieldError(f"expected a whole number, found {describe(value)}")
         if self.least is not None and value < self.least:
             raise FieldError(f"expected at least {self.least}, found {value}")
+        if self.most is not None and value > self.most:
+            raise FieldError(f"expected at most {self.most}, found {value}")
         return value
 
     def schema(self) -> dict[str, object]:
@@ -153,6 +166,8 @@ class Whole:
         schema: dict[str, object] = {"type": "integer", "description": self.text}
         if self.least is not None:
             schema["minimum"] = self.least
+        if self.most is not None:
+            schema["maximum"] = self.most
         return schema if self.default is None else schema | {"default": self.default}
 
 
@@ -230,6 +245,10 @@ class OpSpec:
         Of a reduction: its sums are divided by the number of elements that go into each.
     finish : function (attrs) -> tuple of (str, mapping), or None
         Of a reduction: maps, by name and with their attributes, that every result passes before it is rounded.
+    positional : bool
+        Of a map: the result of an element depends on its place, too.
+    variadic : bool
+        There may be further operands of the kind of the last.
     """
 
     name: str
@@ -249,6 +268,8 @@ class OpSpec:
     exact: bool = False
     averages: bool = False
     finish: Callable[[Attrs], tuple[tuple[str, Attrs], ...]] | None = None
+    positional: bool = False
+    variadic: bool = False
 
     def move(self, arrays: tuple[F32Array, ...], attrs: Attrs) -> F32Array:
         """Return the result of an op that only moves elements, in the format of its operands."""

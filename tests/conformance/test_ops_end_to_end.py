@@ -22,8 +22,18 @@ CASES = {
     "batch_norm": [(CHANNELS, {})],
     "batch_norm_training": [(CHANNELS[:3], {})],
     "transpose": [(((3, 5, 8),), {}), (((3, 5, 8),), {"axes": [1, 0, 2]})],
-    "slice": [(((3, 5, 8),), {"axis": 2, "start": 1, "end": -1, "step": 2})],
-    "concat": [(((3, 5, 8), (3, 2, 8)), {"axis": 1})],
+    "slice": [
+        (((3, 5, 8),), {"axis": 2, "start": 1, "end": -1, "step": 2}),
+        (((3, 5, 8),), {"axis": [0, -1], "start": [1, -2], "end": [3, 2147483648], "step": [1, -3]}),
+    ],
+    "concat": [(((3, 5, 8), (3, 2, 8)), {"axis": 1}), (((2, 5), (3, 5), (1, 5)), {})],
+    "clip": [(((3, 5, 8),), {"low": 0.75, "high": 1.25})],
+    "where": [(((3, 5, 8), (8,), (3, 1, 1)), {}), (((5, 1), (3, 5, 8), (3, 5, 8)), {})],
+    "broadcast_to": [(((5, 1),), {"shape": [3, 5, 8]})],
+    "log_softmax": [(((3, 4, 40),), {})],
+    "group_norm": [((CHANNELS[0], (6,), (6,)), {"groups": 3})],
+    "depth_to_space": [(((2, 8, 3, 2),), {"block": 2}), (((2, 8, 3, 2),), {"block": 2, "order": "channels_first"})],
+    "global_avg_pool": [(((2, 6, 4, 4),), {})],
     "pad": [(((3, 5),), {"before": [1, 0], "after": [0, 2], "value": 2.0})],
     "attention": [
         (((4, 6, 8), (4, 6, 8), (4, 6, 8)), {}),
@@ -64,7 +74,7 @@ def test_values_agree_with_the_reference(name, chip, dtype, tmp_path):
     tensors, ops, arrays = {}, [], {}
     rng = np.random.default_rng(0)
     for number, (shapes, attrs) in enumerate(cases(name)):
-        names = [f"{operand}{number}" for operand in spec.inputs]
+        names = [f"{operand}{number}" for operand in (*spec.inputs, "further")[: len(shapes)]]
         for position, (each, shape) in enumerate(zip(names, shapes, strict=True)):
             # between 1/2 and 3/2, where no operator has a pole
             arrays[each] = (0.5 + rng.random(shape)).astype(dtype)

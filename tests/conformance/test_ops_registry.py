@@ -10,14 +10,22 @@ from ipusim.ops.registry import find_op, op_names
 from ipusim.ops.spec import OpSpec, ShapeError
 
 REQUIRED_ATTRIBUTES = {"cast": {"to": "float16"}, "pow": {"exponent": 2.0}, "reshape": {"shape": (-1,)}}
+REQUIRED_ATTRIBUTES |= {
+    "clip": {"low": -0.5, "high": 0.5},
+    "broadcast_to": {"shape": (3, 4, 5)},
+    "depth_to_space": {"block": 2},
+}
 REQUIRED_ATTRIBUTES |= {f"{kind}_pool{rank}d": {"kernel": 2, "stride": 1} for kind in ("max", "avg") for rank in (1, 2)}
-ONE_PER_COLUMN = {"layer_norm", "rms_norm", "batch_norm", "batch_norm_training"}
+ONE_PER_COLUMN = {"layer_norm", "rms_norm", "batch_norm", "batch_norm_training", "group_norm"}
 
 # Operators that need more than two dimensions: shapes of their operands for an extent.
 SHAPES = {
     "conv1d": lambda extent: ((2, 3, extent), (5, 3, 2)),
     **dict.fromkeys(("avg_pool1d", "max_pool1d"), lambda extent: ((2, 3, extent),)),
     **dict.fromkeys(("avg_pool2d", "max_pool2d"), lambda extent: ((2, 3, extent, extent),)),
+    "broadcast_to": lambda _extent: ((1, 1),),
+    "depth_to_space": lambda extent: ((2, 8, extent, extent),),
+    "global_avg_pool": lambda extent: ((2, 3, extent, extent),),
     "conv2d": lambda extent: ((2, 3, extent, extent), (5, 3, 2, 2)),
 }
 

@@ -18,7 +18,8 @@ from ipusim.codelets import (
     select,
     unary_1d,
 )
-from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, UNARY_OPS
+from ipusim.codelets.fused_map import operator_slots
+from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, DERIVED, SELECT_SLOTS, UNARY_OPS
 from ipusim.codelets.registry import codelet
 from ipusim.kernels.jit import compiled
 
@@ -165,3 +166,11 @@ def test_every_operator_has_positive_constants() -> None:
                     assert cycles > 0
                     assert per_loop in (1, 2, 4)
     assert {"relu", "gelu", "tanh", "sigmoid"} <= set(ACTIVATIONS)
+
+
+def test_functions_without_a_published_loop_say_what_theirs_is_derived_from():
+    known = {*UNARY_OPS, *BINARY_OPS, "select"}
+    assert set(DERIVED) <= known
+    assert all(DERIVED.values())
+    assert operator_slots("select", False) + 1 + 2 == 4 * SELECT_SLOTS
+    assert operator_slots("hard_swish", False) > operator_slots("hard_sigmoid", False) > operator_slots("relu", False)

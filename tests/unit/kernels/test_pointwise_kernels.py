@@ -12,6 +12,7 @@ from ipusim.ir.expression import ELEMENT_BY_ELEMENT, broadcast_pattern
 from ipusim.ir.regions import Regions, whole_boxes
 from ipusim.kernels.pointwise import FUNCTIONS, map_regions
 from ipusim.kernels.workers import Workers
+from ipusim.ops.registry import find_op
 
 UNARY = {
     "relu": lambda x: np.maximum(x, 0),
@@ -32,6 +33,27 @@ UNARY = {
     "power": lambda x: np.power(x, 1.5),
     "inverse": lambda x: 1 / x,
 }
+CURVES = {
+    "clip": lambda x: np.clip(x, -0.75, 2.5),
+    "leaky_relu": lambda x: np.where(x < 0, -0.75 * x, x),
+    "elu": lambda x: np.where(x < 0, -0.75 * np.expm1(x), x),
+    "hard_sigmoid": lambda x: np.clip(-0.75 * x + 2.5, 0, 1),
+    "hard_swish": lambda x: np.where(x > -3, x * np.clip(x / 6 + 0.5, 0, 1), np.where(np.isnan(x), x, 0)),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "sin": np.sin,
+    "cos": np.cos,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.rint,
+    "sign": np.sign,
+}
+COMPARISONS = {
+    "equal": np.equal,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+}
 BINARY = {
     "add": np.add,
     "subtract": np.subtract,
@@ -49,7 +71,8 @@ def points() -> np.ndarray:
 
 def mapped(function: str, *operands: np.ndarray) -> np.ndarray:
     out = np.zeros((1, 1, operands[0].size), np.float32)
-    constants = {"scale_shift": (1.5, 0.25), "power": (1.5,)}.get(function, ())
+    constants = {"scale_shift": (1.5, 0.25), "power": (1.5,), "dropout": (0.25, 77.0)}.get(function, ())
+    constants = (-0.75, 2.5) if function in CURVES else constants
     patterns = (ELEMENT_BY_ELEMENT,) * len(operands)
     with Workers(1) as workers:
         regions = whole_boxes(np.array([[0, 1, 0, 1, 0, operands[0].size]]))
@@ -58,14 +81,14 @@ def mapped(function: str, *operands: np.ndarray) -> np.ndarray:
 
 
 def test_every_function_is_tested():
-    assert set(UNARY) | set(BINARY) == set(FUNCTIONS)
+    assert {*UNARY, *CURVES, *BINARY, *COMPARISONS, "dropout", "select"} == set(FUNCTIONS)
 
 
-@pytest.mark.parametrize("function", UNARY)
+@pytest.mark.parametrize("function", [*UNARY, *CURVES])
 def test_a_function_is_within_half_a_unit_in_the_last_place(function):
     x = points()
     with np.errstate(all="ignore"):
-        exact = UNARY[function](x.astype(np.float64))
+        exact = (UNARY | CURVES)[function](x.astype(np.float64))
         value = mapped(function, x).astype(np.float64)
         error = np.abs(value - exact)
         allowed = 1.01 * 2.0**-24 * np.abs(exact) + 2.0**-150
@@ -75,6 +98,30 @@ def test_a_function_is_within_half_a_unit_in_the_last_place(function):
     huge = np.abs(exact) > 3.402824e38
     assert (np.isinf(value[huge]) & (np.sign(value[huge]) == np.sign(exact[huge])) | (exact[huge] == value[huge])).all()
     assert np.isnan(value[np.isnan(x)]).all()
+
+
+@pytest.mark.parametrize("function", COMPARISONS)
+def test_comparisons_are_those_of_numpy(function):
+    x = points()
+    y = np.where(np.arange(len(x)) % 3 == 0, x, np.random.default_rng(0).permutation(x))
+    np.testing.assert_array_equal(mapped(function, x, y), COMPARISONS[function](x, y).astype(np.float32))
+
+
+def test_a_choice_takes_one_operand_or_the_other():
+    x = points()
+    condition = np.where(np.arange(len(x)) % 3 == 0, 0, x).astype(np.float32)
+    np.testing.assert_array_equal(mapped("select", condition, x, -x), np.where(condition != 0, x, -x))
+
+
+def test_dropout_is_that_of_the_reference_and_keeps_its_share():
+    x = np.ones(100_000, np.float32)
+    value = mapped("dropout", x)
+    reference = find_op("dropout").reference((x.astype(np.float64),), {"p": 0.25, "seed": 77})
+    np.testing.assert_array_equal(value, reference.astype(np.float32))
+    kept = value > 0
+    assert abs(kept.mean() - 0.75) < 0.006
+    assert abs((kept[1:] == kept[:-1]).mean() - (0.75**2 + 0.25**2)) < 0.006
+    assert set(np.unique(value)) == {0, np.float32(1 / 0.75)}
 
 
 @pytest.mark.parametrize("function", BINARY)
@@ -90,6 +137,9 @@ def test_the_bits_are_the_same_on_every_machine():
     for function in UNARY:
         digest.update(mapped(function, points()).tobytes())
     assert digest.hexdigest()[:16] == "09482dc75885347d"
+    for function in CURVES:
+        digest.update(mapped(function, points()).tobytes())
+    assert digest.hexdigest()[:16] == "81fc1f75c1bda4d3"
 
 
 @settings(deadline=None, max_examples=40)

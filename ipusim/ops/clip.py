@@ -1,0 +1,22 @@
+"""Every element, cut to an interval."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ops.elementwise import elementwise
+from ipusim.ops.spec import F64Array, Real
+
+
+def _clip(x: F64Array, low: float, high: float) -> F64Array:
+    return np.asarray(np.minimum(np.maximum(x, low), high))
+
+
+OP = elementwise(
+    "clip",
+    "Every element, cut to the interval from `low` to `high`",
+    ("x",),
+    _clip,
+    flops_per_element=2,
+    attributes=(Real("low", "Smallest result"), Real("high", "Largest result")),
+)

@@ -1,0 +1,52 @@
+"""Group normalisation: some channels of an image together to mean 0 and variance 1, then scaled and shifted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ir.tensor import Tensor
+from ipusim.ops.composite import composite
+from ipusim.ops.normalisation import EPSILON, centred, check_channels, inverse_deviation, per_channel
+from ipusim.ops.spec import Attrs, Expansion, F64Array, ShapeError, TensorType, Whole, shown
+
+
+def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
+    x = inputs[0]
+    groups = int(str(attrs["groups"]))
+    if len(x.shape) < 2 or x.shape[1] % groups:
+        raise ShapeError(f"the channels of {shown(x)} are not divisible into {groups} groups", attribute="groups")
+    return check_channels(inputs, {"axis": 1})
+
+
+def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
+    x, scale, shift = arrays
+    grouped = x.reshape(x.shape[0], int(str(attrs["groups"])), -1)
+    deviation = grouped - grouped.mean(axis=-1, keepdims=True)
+    variance = np.mean(deviation**2, axis=-1, keepdims=True)
+    normal = (deviation / np.sqrt(variance + float(str(attrs["epsilon"])))).reshape(x.shape)
+    column = (-1, *(1,) * (x.ndim - 2))
+    return np.asarray(normal * scale.reshape(column) + shift.reshape(column))
+
+
+def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
+    x, scale, shift = inputs
+    groups = int(str(attrs["groups"]))
+    shape = (x.shape[0], groups, x.n_elements // (x.shape[0] * groups))
+    grouped = Tensor(graph.add("reshape", x.name, shape=shape), shape, x.dtype)
+    deviation = centred(graph, grouped, (-1,))
+    normal = graph.add("mul", deviation, inverse_deviation(graph, grouped, deviation, (-1,), attrs))
+    back = graph.add("reshape", normal, shape=x.shape)
+    scaled = graph.add("mul", back, per_channel(graph, x, 1, scale.name))
+    graph.add("add", scaled, per_channel(graph, x, 1, shift.name))
+
+
+OP = composite(
+    "group_norm",
+    "Normalisation of groups of channels of each image, with scale and shift for each channel",
+    ("x", "scale", "shift"),
+    _infer,
+    _reference,
+    _expand,
+    (EPSILON, Whole("groups", "Groups of channels; as many as channels for instance normalisation", 1, 1)),
+    flops_per_element=7,
+)

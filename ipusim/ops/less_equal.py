@@ -1,0 +1,14 @@
+"""One where an element is at most another one, zero elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ops.elementwise import elementwise
+
+OP = elementwise(
+    "less_equal",
+    "1 where an element is at most the other one, 0 elsewhere; extents that are 1 or missing broadcast",
+    ("a", "b"),
+    np.less_equal,
+)

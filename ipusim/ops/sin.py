@@ -1,0 +1,9 @@
+"""Sine of every element, in radians."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ipusim.ops.elementwise import elementwise
+
+OP = elementwise("sin", "Sine of every element, in radians", ("x",), np.sin)
