@@ -1,7 +1,7 @@
 """Energy of a program: what its vertices and transfers perform, superstep by superstep, and what that takes.
 
 Reads the program for the work and the trace for cycles and bytes; like timing, it never looks at a value. Vertex sets
-and phases that several supersteps share are counted once.
+and phases that are alike are counted once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ipusim.cost.energy import (
 )
 from ipusim.engine.trace import SuperstepTime, Trace
 from ipusim.ir.program import Operand, Program, Repeat, Superstep, VertexSet
+from ipusim.ir.sharing import Key, vertices_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,11 @@ def _superstep_energy(parts: tuple[Work, ...], time: SuperstepTime, chip: Chip) 
 
 def _superstep_work(program: Program, chip: Chip) -> Iterator[tuple[Work, ...]]:
     """Yield what each superstep performs in one run, in the order of :meth:`Program.supersteps`."""
-    found: dict[tuple[int, bool], Work] = {}
+    found: dict[Key, Work] = {}
 
     def work_of(step: Superstep, in_loop: bool) -> Iterator[Work]:
         for vertices in step.compute:
-            key = (id(vertices), in_loop)
+            key = (in_loop, vertices_key(vertices, program))
             if key not in found:
                 found[key] = vertex_work(vertices, program, chip, in_loop)
             yield found[key]

@@ -15,8 +15,9 @@ import numpy as np
 
 from ipusim.chip.model import Chip
 from ipusim.engine.streaming import beside_stream
+from ipusim.engine.tile_bytes import TileBytes
 from ipusim.ir.movement import Movement
-from ipusim.ir.program import Program, Repeat, Superstep, TileArray, Transfers
+from ipusim.ir.program import Program, Repeat, Superstep
 from ipusim.ir.regions import IntArray
 
 CATEGORIES = ("tensors", "streamed", "metadata", "reserved", "operands", "partials", "exchange_code")
@@ -109,11 +110,12 @@ def map_memory(program: Program, chip: Chip) -> MemoryMap:
     steps = [step for step, _ in program.supersteps()]
     loops = _loops(program)
     uses = _Uses(steps)
+    counted = TileBytes(program)
     allocations = (
-        *_tensors(program, steps, loops, uses),
-        *_operands(program, steps, loops, uses),
-        *_partials(program, steps, uses),
-        _exchange_code(program, steps, chip),
+        *_tensors(program, steps, loops, uses, counted),
+        *_operands(steps, loops, uses, counted),
+        *_partials(program, steps, uses, counted),
+        _exchange_code(program, steps, chip, counted),
     )
     arriving: dict[int, list[IntArray]] = {}
     leaving: dict[int, list[IntArray]] = {}
@@ -173,7 +175,7 @@ def _loops(program: Program) -> list[tuple[int, int]]:
 
 
 def _tensors(
-    program: Program, steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses
+    program: Program, steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses, counted: TileBytes
 ) -> Iterator[Allocation]:
     resident = {variable.name for variable in program.initial if variable.kind != "streamed"}
     resident |= set(program.outputs.values())
@@ -185,15 +187,13 @@ def _tensors(
             if variable.name not in uses.first:
                 continue
             first, last = loops[uses.first[variable.name]][0], loops[uses.last[variable.name]][1]
-        pieces = variable.home.regions
-        n_bytes = pieces.n_elements * pieces.count * variable.element_bytes
         category = {"tensor": "tensors"}.get(variable.kind, variable.kind)
         category = category if category in CATEGORIES else "partials"
-        yield Allocation(variable.name, category, first, last, _sum(program.n_tiles, variable.home.tile, n_bytes))
+        yield Allocation(variable.name, category, first, last, counted.home(variable))
 
 
 def _operands(
-    program: Program, steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses
+    steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses, counted: TileBytes
 ) -> Iterator[Allocation]:
     """Yield what exchanges deliver: complete operands, the tile's own share included (they are contiguous)."""
     for index, step in enumerate(steps):
@@ -204,21 +204,10 @@ def _operands(
             last = last if last > index else min(index + 1, len(steps) - 1)
             if loops[last] != loops[index]:
                 last = loops[last][1]
-            yield Allocation(transfers.variable, "operands", index, last, _delivered(program, transfers))
+            yield Allocation(transfers.variable, "operands", index, last, counted.delivered(transfers))
 
 
-def _delivered(program: Program, transfers: Transfers) -> IntArray:
-    if transfers.bytes_received is not None:
-        return transfers.bytes_received
-    element_bytes = program.variables[transfers.variable].element_bytes
-    members = np.diff(transfers.group_indptr)
-    group_bytes = np.bincount(
-        transfers.group, weights=transfers.regions.n_elements * element_bytes, minlength=len(members)
-    )
-    return _sum(program.n_tiles, transfers.group_tiles, np.repeat(group_bytes, members).astype(np.int64))
-
-
-def _partials(program: Program, steps: list[Superstep], uses: _Uses) -> Iterator[Allocation]:
+def _partials(program: Program, steps: list[Superstep], uses: _Uses, counted: TileBytes) -> Iterator[Allocation]:
     """Yield what vertices leave in variables without a home: partial sums."""
     for index, step in enumerate(steps):
         for vertices in step.compute:
@@ -226,13 +215,11 @@ def _partials(program: Program, steps: list[Superstep], uses: _Uses) -> Iterator
                 variable = program.variables[operand.variable]
                 if operand.access != "out" or variable.home is not None or variable.kind == "register":
                     continue
-                n_bytes = operand.regions.n_elements * variable.element_bytes
-                tile = vertices.tile if operand.segments is None else vertices.tile.repeat(np.diff(operand.segments))
                 last = uses.last[variable.name]
-                yield Allocation(variable.name, "partials", index, last, _sum(program.n_tiles, tile, n_bytes))
+                yield Allocation(variable.name, "partials", index, last, counted.left(vertices, operand))
 
 
-def _exchange_code(program: Program, steps: list[Superstep], chip: Chip) -> Allocation:
+def _exchange_code(program: Program, steps: list[Superstep], chip: Chip, counted: TileBytes) -> Allocation:
     """Return the exchange code, always there: the instructions of every fragment sent and received, one per phase.
 
     Source: at most nine instruction words for each endpoint of a transfer, a word per phase (dense reference, sections
@@ -242,16 +229,8 @@ def _exchange_code(program: Program, steps: list[Superstep], chip: Chip) -> Allo
     phases = np.zeros(program.n_tiles, dtype=np.int64)
     for step in steps:
         for transfers in step.exchange:
-            members = np.diff(transfers.group_indptr)
-            pieces = np.bincount(transfers.group, minlength=len(members))
-            received = _sum(program.n_tiles, transfers.group_tiles, np.repeat(pieces, members))
-            sent = transfers.source[transfers.source >= 0]
-            here = received + np.bincount(sent, minlength=program.n_tiles)
+            here = counted.endpoints(transfers)
             endpoints += here
             phases += here > 0
     words = endpoints * int(chip.exchange_instructions_per_transfer) + phases
     return Allocation("", "exchange_code", 0, len(steps), words * int(chip.exchange_instruction_bytes))
-
-
-def _sum(n_tiles: int, tile: TileArray, n_bytes: IntArray) -> IntArray:
-    return np.bincount(tile, weights=n_bytes, minlength=n_tiles).astype(np.int64)

@@ -1,8 +1,8 @@
 """Time a program: the cycles of every superstep, tile by tile, without ever looking at a value.
 
 A superstep takes as long as its slowest tile computes, plus a barrier, plus as long as its slowest tile exchanges; the
-phases do not overlap. Vertices with the same fields are costed once, and so are supersteps that share all their
-vertices and transfers.
+phases do not overlap. Vertices with the same fields are costed once, and so are supersteps that are alike, such as
+those of repeated layers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ipusim.engine.streaming import beside_stream, time_stream
 from ipusim.engine.trace import SuperstepTime, Trace
 from ipusim.ir.program import Program, Superstep, VertexSet
 from ipusim.ir.regions import IntArray
+from ipusim.ir.sharing import Key, superstep_key
 
 
 def time_program(program: Program, chip: Chip, charges: Charges | None = None) -> Trace:
@@ -33,7 +34,7 @@ def time_program(program: Program, chip: Chip, charges: Charges | None = None) -
         What is charged beyond the work itself; by default what `chip` says.
     """
     charges = charges or charges_of(chip)
-    found: dict[tuple[tuple[int, ...], ...], SuperstepTime] = {}
+    found: dict[Key, SuperstepTime] = {}
     times: list[SuperstepTime] = []
     steps = [step for step, _ in program.supersteps()]
     for index, (step, count) in enumerate(program.supersteps()):
@@ -41,7 +42,7 @@ def time_program(program: Program, chip: Chip, charges: Charges | None = None) -
             beside = (times[other] for other in beside_stream(steps, index))
             times.append(time_stream(step, sum(each.cycles * each.count for each in beside), program, chip))
             continue
-        key = (tuple(id(vertices) for vertices in step.compute), tuple(id(transfers) for transfers in step.exchange))
+        key = superstep_key(step, program)
         if key not in found:
             found[key] = _time_superstep(step, count, program, chip, charges)
         times.append(replace(found[key], name=step.name, op=step.op, count=count))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ipusim.ir.tensor import Op, Tensor
 
@@ -29,14 +29,25 @@ class Graph:
     ops: tuple[Op, ...]
     outputs: tuple[str, ...]
     seed: int = 0
+    _producer: Mapping[str, Op] = field(init=False, repr=False, compare=False)
+    _consumers: Mapping[str, tuple[Op, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the ops by the tensors that they write and read."""
+        readers: dict[str, list[Op]] = {}
+        for op in self.ops:
+            for name in dict.fromkeys(op.inputs):
+                readers.setdefault(name, []).append(op)
+        object.__setattr__(self, "_producer", {name: op for op in reversed(self.ops) for name in op.outputs})
+        object.__setattr__(self, "_consumers", {name: tuple(ops) for name, ops in readers.items()})
 
     def producer(self, tensor: str) -> Op | None:
         """Return the op that writes `tensor`, or None for a graph input."""
-        return next((op for op in self.ops if tensor in op.outputs), None)
+        return self._producer.get(tensor)
 
     def consumers(self, tensor: str) -> tuple[Op, ...]:
         """Return the ops that read `tensor`, in program order."""
-        return tuple(op for op in self.ops if tensor in op.inputs)
+        return self._consumers.get(tensor, ())
 
     @property
     def dram_tensors(self) -> tuple[str, ...]:
@@ -46,5 +57,4 @@ class Graph:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the tensors that no op writes."""
-        written = {name for op in self.ops for name in op.outputs}
-        return tuple(name for name in self.tensors if name not in written)
+        return tuple(name for name in self.tensors if name not in self._producer)

@@ -9,6 +9,7 @@ from ipusim.formats import number_format
 from ipusim.ir.graph import Graph
 from ipusim.ir.movement import Movement
 from ipusim.ir.program import Home, Program, Repeat, Superstep, Variable
+from ipusim.ir.sharing import Sharing
 from ipusim.plan.layout import GREEDY, Layout
 
 
@@ -38,6 +39,8 @@ class Builder:
         What has been decided across ops.
     done : set of str
         Ops that another one has lowered together with itself.
+    sharing : Sharing
+        Arrays of the program so far, of which equal ones are kept once.
     """
 
     graph: Graph
@@ -52,6 +55,12 @@ class Builder:
     streams: list[str] = field(default_factory=list)
     layout: Layout = GREEDY
     done: set[str] = field(default_factory=set)
+    sharing: Sharing = field(default_factory=Sharing)
+    _in_dram: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note which tensors lie in DRAM."""
+        self._in_dram = self.graph.dram_tensors
 
     def add_variable(
         self, name: str, shape: tuple[int, int, int], dtype: str, kind: str, home: Home | None, storage: str = ""
@@ -65,6 +74,7 @@ class Builder:
         storage : str
             Array that holds the values; by default the variable has its own, which no tensor of the graph shares.
         """
+        home = None if home is None else self.sharing.home(home)
         unique = name
         number = 2
         while unique in self.variables or (not storage and unique in self.graph.tensors):
@@ -102,8 +112,12 @@ class Builder:
 
     def forget_streams(self) -> None:
         """Let go of what has been streamed in: the next op that reads a tensor in DRAM streams it again."""
-        for tensor in self.graph.dram_tensors:
+        for tensor in self._in_dram:
             self.place.pop(tensor, None)
+
+    def share(self, before: int) -> None:
+        """Keep equal arrays once, of all supersteps from number `before` on."""
+        self.steps[before:] = [self.sharing.step(step) for step in self.steps[before:]]
 
     def root(self, tensor: str) -> str:
         """Return the tensor that holds the values of `tensor`: itself, unless it is a view."""

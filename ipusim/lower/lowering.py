@@ -54,6 +54,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip, layout: Layout = GREEDY)
         settle(builder, name)
         producer = graph.producer(name)
         builder.add_stream(producer.name if producer else name, before)
+        builder.share(before)
     program = builder.program()
     if layout.packed:
         program = pack_supersteps(program)
@@ -105,6 +106,7 @@ def lower_op(builder: Builder, op: Op, plans: Plans, groups: Mapping[str, tuple[
         _lowering(f"{plan.problem.sparsity.mode}_{kind}")(builder, op, plan)
     builder.add_stream(op.name, before)
     builder.forget_streams()
+    builder.share(before)
 
 
 def _lowering(name: str) -> Callable[[Builder, Op, Any], None]:

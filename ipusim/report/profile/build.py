@@ -77,12 +77,15 @@ def _places(chip: Chip, cells: Cells) -> dict[str, str]:
 def _roofline(program: Program, chip: Chip, ops: Mapping[str, float]) -> dict[str, Any]:
     """Return the ceilings, and the bytes that the vertices of each operator read and write, each operand once."""
     touched = dict.fromkeys(ops, 0)
+    elements: dict[int, int] = {}
     for step, count in program.supersteps():
         for vertices in step.compute:
             for operand in vertices.operands:
-                n_elements = int(operand.regions.n_elements.sum())
+                regions = operand.regions
+                if id(regions) not in elements:
+                    elements[id(regions)] = int(regions.n_elements.sum())
                 touched[step.op] = touched.get(step.op, 0) + (
-                    count * n_elements * program.variables[operand.variable].element_bytes
+                    count * elements[id(regions)] * program.variables[operand.variable].element_bytes
                 )
     return {
         "sram_bytes": [touched[op] for op in ops],

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ipusim.ir.program import Program, Transfers
 from ipusim.ir.regions import IntArray
+from ipusim.ir.sharing import Key, transfers_key
 
 MOST_GROUPS = 32
 _SLICE = 1 << 16
@@ -33,14 +34,15 @@ def exchange_matrix(program: Program) -> dict[str, Any]:
     n_groups = -(-program.n_tiles // size)
     total: FloatArray = np.zeros((n_groups, n_groups))
     spread = 0.0
-    known: dict[int, tuple[FloatArray, bool]] = {}
+    known: dict[Key, tuple[FloatArray, bool]] = {}
     for step, count in program.supersteps():
         for transfers in step.exchange:
-            if id(transfers) not in known:
+            key = transfers_key(transfers, program)
+            if key not in known:
                 exact = transfers.bytes_sent is None or transfers.bytes_received is None
                 matrix = _exact(transfers, program, size) if exact else _spread(transfers, program.n_tiles, size)
-                known[id(transfers)] = matrix, exact
-            matrix, exact = known[id(transfers)]
+                known[key] = matrix, exact
+            matrix, exact = known[key]
             total += count * matrix
             spread += 0.0 if exact else count * float(matrix.sum())
     return {
