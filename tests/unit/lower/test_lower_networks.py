@@ -42,6 +42,17 @@ def test_a_chain_of_movements_and_views_is_one_exchange_and_one_copy():
     assert [op["cycles"] > 0 for op in run.ops] == [True, False, False, True, False]
 
 
+def test_a_movement_is_checked_after_what_lay_between_was_overwritten():
+    ops = [
+        _op("transpose", "x", output="t", axes=[0, 2, 1, 3]),
+        _op("slice", "t", output="part", axis=3, start=4, end=8),
+        _op("scale_shift", "t", output="scaled", scale=2.0),
+        _op("neg", "part", output="negated"),
+    ]
+    run = ipusim.simulate(_workload({"x": (2, 8, 2, 8)}, ops), TINY, execute=True, threads=1, explain=False)
+    assert run.check["passed"]
+
+
 def test_a_view_costs_nothing_and_shares_the_values():
     ops = [_op("reshape", "x", output="v", shape=[8, 64]), _op("relu", "v", output="y")]
     program = compile_workload(_workload({"x": (16, 32)}, ops), TINY).program
