@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.chip.model import Chip
+from ipusim.codelets.multi_slice import INDEX_BYTES
 from ipusim.codelets.registry import Codelet
+from ipusim.codelets.work import Traffic, vector_work
 from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.energy import Work
+from ipusim.ir.program import VertexSet
 
 STORE_BYTES = 4
 """Bytes that are stored at once without reading them first."""
@@ -60,9 +65,19 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     )
 
 
+def _work(vertices: VertexSet, chip: Chip, traffic: Traffic) -> Work:  # noqa: ARG001
+    """Return the work of vertices that read every index, and the rows in range together with their sums."""
+    fields, dtype = vertices.fields, str(vertices.settings["dtype"])
+    added = int((fields["in_range"] * fields["row_elements"]).sum())
+    asked = int((fields["in_range"] + fields["out_of_range"]).sum())
+    sums = added * int(str(vertices.settings["element_bytes"]))
+    return vector_work(dtype, added, 2 * sums + INDEX_BYTES * asked, sums)
+
+
 CODELET = Codelet(
     name="multi_update_add",
     fields=("in_range", "out_of_range", "row_elements"),
     cycles=_cycles,
     source="poplibs popops MultiUpdateAdd estimate",
+    work=_work,
 )

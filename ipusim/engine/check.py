@@ -25,6 +25,7 @@ from ipusim.engine.bounds import (
 )
 from ipusim.engine.check_conv import compare_convolution
 from ipusim.engine.pooling import compare_pool
+from ipusim.engine.scattering import compare_scatter
 from ipusim.engine.values import Values, unpacked
 from ipusim.formats import number_format
 from ipusim.frontends.patterns import tensor_blocks
@@ -159,6 +160,8 @@ class OpChecker:
             comparisons = self._compare_matmul(op, arrays, result, output)
         elif find_op(op.kind).family == "reduce":
             comparisons = [self._compare_reduction(op, arrays[0], result, output)]
+        elif op.kind == "scatter_add":
+            comparisons = [compare_scatter(op, arrays, result, output)]
         elif find_op(op.kind).exact:
             comparisons = [self._compare_exact(op, arrays, result)]
         elif name in self._convolutions:

@@ -201,6 +201,8 @@ EXECUTORS: dict[str, Executor] = {
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "pool": ("pooling", "pool"),
     "multi_slice": ("gathering", "multi_slice"),
+    "multi_update_add": ("scattering", "multi_update_add"),
+    "fill_1d": ("scattering", "fill"),
     "dynamic_element_wise": ("execute_dynamic", "multiply"),
     "dynamic_element_wise_transpose": ("execute_dynamic", "multiply"),
     "dynamic_block": ("execute_dynamic", "multiply"),

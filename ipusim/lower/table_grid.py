@@ -87,18 +87,34 @@ def table_home(grid: TableGrid) -> Home:
 
 def table_multicast(grid: TableGrid, table: Variable) -> Transfers:
     """Return the exchange in which tiles with the same part of a table send their shares to one another."""
-    home = table.home
-    assert home is not None
     _, outer, inner, rows = grid.part
-    split = grid.split
-    group = (outer * split.inner + inner) * split.dictionary + rows
-    order = np.argsort(group, kind="stable")
+    group = (outer * grid.split.inner + inner) * grid.split.dictionary + rows
+    return _multicast(grid, table, "table", group, grid.split.lookups)
+
+
+def updates_home(grid: TableGrid) -> Home:
+    """Return where updates lie: tiles that need the same ones hold an equal share of them each."""
+    box = np.concatenate([grid.outer, grid.own_lookups(), grid.inner], axis=1)
+    filled = np.flatnonzero(volume(box) > 0)
+    return Home(grid.tile[filled], whole_boxes(box[filled]))
+
+
+def updates_multicast(grid: TableGrid, updates: Variable) -> Transfers:
+    """Return the exchange in which tiles that need the same updates send their shares to one another."""
+    size = grid.split.dictionary
+    return _multicast(grid, updates, "updates", np.arange(len(grid.tile)) // size, size)
+
+
+def _multicast(grid: TableGrid, variable: Variable, label: str, group: IntArray, size: int) -> Transfers:
+    """Return the exchange in which each tile sends what it holds to all others of its group of `size` tiles."""
+    home = variable.home
+    assert home is not None
     return Transfers(
-        variable=table.name,
-        label="table",
+        variable=variable.name,
+        label=label,
         source=home.tile,
         regions=home.regions,
         group=group[home.tile].astype(np.int32),
-        group_indptr=np.arange(0, len(group) + 1, split.lookups, dtype=np.int64),
-        group_tiles=grid.tile[order],
+        group_indptr=np.arange(0, len(group) + 1, size, dtype=np.int64),
+        group_tiles=grid.tile[np.argsort(group, kind="stable")],
     )

@@ -45,7 +45,7 @@ class SparsePlan(Protocol):
         """Return the plan as JSON-ready values."""
 
 
-PLANNERS = {"gather": "gather"}
+PLANNERS = {"gather": "gather", "scatter_add": "scatter"}
 """Operators whose planners never fail, and the module of this room, loaded on first use, that has ``plan_OPERATOR``."""
 
 Plan = DensePlan | ConvPlan | PoolPlan | SparsePlan | TablePlan

@@ -24,6 +24,7 @@ SHAPES = {
     **dict.fromkeys(("avg_pool1d", "max_pool1d"), lambda extent: ((2, 3, extent),)),
     **dict.fromkeys(("avg_pool2d", "max_pool2d"), lambda extent: ((2, 3, extent, extent),)),
     "broadcast_to": lambda _extent: ((1, 1),),
+    "scatter_add": lambda extent: ((extent, 3), (extent, 3), (extent,)),
     "depth_to_space": lambda extent: ((2, 8, extent, extent),),
     "global_avg_pool": lambda extent: ((2, 3, extent, extent),),
     "conv2d": lambda extent: ((2, 3, extent, extent), (5, 3, 2, 2)),
@@ -39,7 +40,10 @@ def operands(spec: OpSpec, dtype: str = "float16", extent: int = 4) -> tuple[Ten
     """Return what the operator needs: square matrices, or one and then vectors with one element per column."""
     if spec.name in SHAPES:
         shapes = SHAPES[spec.name](extent)
-        return tuple(Tensor(name, shape, dtype) for name, shape in zip(spec.inputs, shapes, strict=True))
+        return tuple(
+            Tensor(name, shape, "int32" if position in spec.whole_inputs else dtype)
+            for position, (name, shape) in enumerate(zip(spec.inputs, shapes, strict=True))
+        )
     rank = {name: 1 if position and spec.name in ONE_PER_COLUMN else 2 for position, name in enumerate(spec.inputs)}
     rank |= dict.fromkeys(spec.inputs, 3) if spec.name == "attention" else {}
     formats = dict.fromkeys(spec.whole_inputs, "int32")
