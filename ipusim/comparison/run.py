@@ -106,13 +106,13 @@ class Sweep:
     chip : Chip
     space : Space
     simulate : callable
-        Makes the result of a workload on a chip; replaced in tests.
+        Makes the result of a workload on a chip, as it is, without levers of the compiler; replaced in tests.
     """
 
     base: Base
     chip: Chip
     space: Space
-    simulate: Simulate = field(default=partial(simulate, execute=False, explain=False))
+    simulate: Simulate = field(default=partial(simulate, execute=False, explain=False, levers=False))
 
     def outcome(self, point: Point) -> Outcome:
         """Return the figures of a point, or why it has none."""

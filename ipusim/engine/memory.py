@@ -3,7 +3,8 @@
 Graph inputs and outputs are there all the time; everything else from the superstep that writes or delivers it to the
 last one that reads it. What streams in from DRAM while the tiles compute needs its room all that time. The loop over
 serial slices reuses its temporaries, so it counts once; what outlives an iteration (a variable with a home, an operand
-delivered before the loop) is there from the loop's first superstep to its last.
+delivered before the loop) is there from the loop's first superstep to its last. Variables in the same memory (views,
+and results that overwrite an operand) count once, from the first use of any to the last of any.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ import numpy as np
 from ipusim.chip.model import Chip
 from ipusim.engine.streaming import beside_stream
 from ipusim.engine.tile_bytes import TileBytes
-from ipusim.ir.movement import Movement
-from ipusim.ir.program import Program, Repeat, Superstep
+from ipusim.ir.program import Program, Repeat, Superstep, Transfers, Variable
 from ipusim.ir.regions import IntArray
 
-CATEGORIES = ("tensors", "streamed", "metadata", "reserved", "operands", "partials", "exchange_code")
+CATEGORIES = ("tensors", "streamed", "metadata", "reserved", "operands", "partials", "copies", "exchange_code")
 RESIDENT_KINDS = ("metadata", "reserved", "exchange_code")
 """Variables of these kinds are there all the time."""
 
@@ -113,7 +113,7 @@ def map_memory(program: Program, chip: Chip) -> MemoryMap:
     counted = TileBytes(program)
     allocations = (
         *_tensors(program, steps, loops, uses, counted),
-        *_operands(steps, loops, uses, counted),
+        *_operands(program, steps, loops, uses, counted),
         *_partials(program, steps, uses, counted),
         _exchange_code(program, steps, chip, counted),
     )
@@ -137,6 +137,9 @@ def map_memory(program: Program, chip: Chip) -> MemoryMap:
 class _Uses:
     """The supersteps between which each variable is used.
 
+    A movement takes its elements in the exchange before its copy, and only the copy needs room for the result; what has
+    arrived meanwhile is an operand of its own.
+
     Attributes
     ----------
     first, last : dict of str to int
@@ -150,19 +153,35 @@ class _Uses:
         self.last: dict[str, int] = {}
         self.last_read: dict[tuple[str, str], int] = {}
         for index, step in enumerate(steps):
-            read: set[str] = set()
+            used: set[str] = set(step.streams)
             for vertices in step.compute:
-                used = {operand.variable for operand in vertices.operands}
-                if isinstance(vertices.payload, Movement):
-                    used |= {source.variable for source in vertices.payload.sources()}
-                self.last_read |= dict.fromkeys(((name, vertices.op or step.op) for name in used), index)
-                read |= used
-            moved = {name for each in step.exchange for name in (each.variable, each.into) if name}
-            for name in read | moved | set(step.streams):
+                op = vertices.op or step.op
+                read = {operand.variable for operand in vertices.operands}
+                named = (key for key in ("variable", "source") if key in vertices.settings)
+                used |= read | {str(vertices.settings[key]) for key in named}
+                self.last_read |= dict.fromkeys(((name, op) for name in read), index)
+                if "target" in vertices.settings:
+                    self.last_read[_copied(str(vertices.settings["target"])), op] = index
+            for transfers in step.exchange:
+                used |= set(transfers.origins) or {transfers.variable}
+                used |= {transfers.into} if transfers.into else set()
+            for name in used:
                 self.first.setdefault(name, index)
                 self.last[name] = index
             for name in step.streams:
                 self.first[name] = min((index, *beside_stream(steps, index)))
+
+    def last_of_delivery(self, program: Program, transfers: Transfers, op: str, index: int) -> int:
+        """Return the last superstep that needs what an exchange of an op has delivered in superstep `index`."""
+        name = transfers.variable
+        if transfers.label == "rearrange":
+            name = _copied(program.variables[name].storage)
+        return self.last_read.get((name, op), index)
+
+
+def _copied(storage: str) -> str:
+    """Return the name under which it is noted that what has arrived of a storage is copied into its place."""
+    return f"{storage}\0"
 
 
 def _loops(program: Program) -> list[tuple[int, int]]:
@@ -179,28 +198,42 @@ def _tensors(
 ) -> Iterator[Allocation]:
     resident = {variable.name for variable in program.initial if variable.kind != "streamed"}
     resident |= set(program.outputs.values())
-    for variable in program.variables.values():
-        if variable.home is None:
-            continue
+    for members in shared_memory(program):
+        used = [each for each in members if each.name in uses.first]
         first, last = 0, len(steps) - 1
-        if variable.name not in resident and variable.kind not in RESIDENT_KINDS:
-            if variable.name not in uses.first:
+        if not any(each.name in resident or each.kind in RESIDENT_KINDS for each in members):
+            if not used:
                 continue
-            first, last = loops[uses.first[variable.name]][0], loops[uses.last[variable.name]][1]
-        category = {"tensor": "tensors"}.get(variable.kind, variable.kind)
+            first = min(loops[uses.first[each.name]][0] for each in used)
+            last = max(loops[uses.last[each.name]][1] for each in used)
+        variable = members[0]
+        category = {"tensor": "tensors", "copy": "copies"}.get(variable.kind, variable.kind)
         category = category if category in CATEGORIES else "partials"
         yield Allocation(variable.name, category, first, last, counted.home(variable))
 
 
+def shared_memory(program: Program) -> list[list[Variable]]:
+    """Return the variables with a home, those that are in the same memory together, in the order of declaration."""
+    groups: dict[str, list[Variable]] = {}
+    for variable in program.variables.values():
+        if variable.home is None:
+            continue
+        root = variable
+        while root.over:
+            root = program.variables[root.over]
+        groups.setdefault(root.name, []).append(variable)
+    return list(groups.values())
+
+
 def _operands(
-    steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses, counted: TileBytes
+    program: Program, steps: list[Superstep], loops: list[tuple[int, int]], uses: _Uses, counted: TileBytes
 ) -> Iterator[Allocation]:
     """Yield what exchanges deliver: complete operands, the tile's own share included (they are contiguous)."""
     for index, step in enumerate(steps):
         for transfers in step.exchange:
             if transfers.into:
                 continue
-            last = uses.last_read.get((transfers.variable, transfers.op or step.op), index)
+            last = uses.last_of_delivery(program, transfers, transfers.op or step.op, index)
             last = last if last > index else min(index + 1, len(steps) - 1)
             if loops[last] != loops[index]:
                 last = loops[last][1]
@@ -222,13 +255,13 @@ def _partials(program: Program, steps: list[Superstep], uses: _Uses, counted: Ti
 def _exchange_code(program: Program, steps: list[Superstep], chip: Chip, counted: TileBytes) -> Allocation:
     """Return the exchange code, always there: the instructions of every fragment sent and received, one per phase.
 
-    Source: at most nine instruction words for each endpoint of a transfer, a word per phase (dense reference, sections
-    1.5 and 5).
+    A superstep that runs the code of another one has none of its own. Source: at most nine instruction words for each
+    endpoint of a transfer, a word per phase (dense reference, sections 1.5 and 5).
     """
     endpoints = np.zeros(program.n_tiles, dtype=np.int64)
     phases = np.zeros(program.n_tiles, dtype=np.int64)
     for step in steps:
-        for transfers in step.exchange:
+        for transfers in () if step.code else step.exchange:
             here = counted.endpoints(transfers)
             endpoints += here
             phases += here > 0

@@ -81,6 +81,7 @@ class Residency:
             self._check_race(superstep, vertices, iteration, writes)
         for written in writes.values():
             self._write(superstep, written)
+            self._overwrite(written[0][0])
         for vertices in superstep.compute:
             if isinstance(vertices.payload, Movement):
                 self._complete(str(vertices.settings["target"]))
@@ -167,6 +168,13 @@ class Residency:
         self._held[variable.storage], _ = difference(held, union(runs), held.start // stride * stride)
         self._add(variable, _on_tiles(variable, runs, tiles))
         self._mark(variable, runs)
+
+    def _overwrite(self, variable: Variable) -> None:
+        """Forget the copies of another storage that a result in the same memory has overwritten."""
+        before = self._program.variables[variable.over] if variable.over else variable
+        if before.storage != variable.storage:
+            held = self._held.get(before.storage, EMPTY)
+            self._held[before.storage], _ = difference(held, self._home_copies(before))
 
     def _complete(self, target: str) -> None:
         """A derived storage is complete once its vertices have run on what its exchange brought."""

@@ -300,11 +300,42 @@ class OpEntry(Entry):
     name: Name | None = Field(default=None, description="Name in reports; that of the result by default")
 
 
+LeverName: TypeAlias = Literal["temporaries", "outline", "recompute", "stream"]
+
+LEVERS: tuple[LeverName, ...] = ("temporaries", "outline", "recompute", "stream")
+"""What the compiler may do where a workload does not fit."""
+
+
+def _read_levers(value: Any) -> Any:
+    """Return the levers that a word stands for; everything else is checked later."""
+    if not isinstance(value, str):
+        return value
+    if value not in ("auto", "none"):
+        hint = did_you_mean(value, ("auto", "none")) or f"or a list of {join_words(LEVERS, 'and')}"
+        raise FieldError(f"expected auto or none, found {describe(value)}", hint)
+    return LEVERS if value == "auto" else ()
+
+
+Levers: TypeAlias = Annotated[
+    tuple[LeverName, ...],
+    BeforeValidator(_read_levers),
+    WithJsonSchema(
+        {"anyOf": [{"enum": ["auto", "none"]}, {"type": "array", "items": {"enum": list(LEVERS)}}], "default": "auto"}
+    ),
+]
+
+
 class CompileEntry(Entry):
     """What the compiler may do."""
 
     available_memory_proportion: Annotated[Number, Field(gt=0, le=1)] = Field(
         default=0.6, description="Share of a tile's SRAM that the temporary data of one operator may take"
+    )
+    levers: Levers = Field(
+        default=LEVERS,
+        description="What the compiler may do, the cheapest first, where the workload does not fit as it is: plans "
+        "with less temporary data, repeated layers that share their exchange code, results that are computed again, "
+        "inputs that stream in from DRAM; auto for all of them, none to leave it as it is",
     )
 
 

@@ -52,7 +52,8 @@ class Variable:
         ``tensor`` (a tensor of the graph, in its final place), ``streamed`` (what one op has on the tiles of a tensor
         that lies in DRAM), ``metadata`` (where the elements of a packed variable
         belong; it stays on the chip, and no kernel reads it as values), ``reserved`` (memory set aside for code and
-        stacks), ``partials``, ``temporary`` or ``register`` (what a fused vertex computes on the way and never
+        stacks), ``copy`` (a second copy, in the common place from which supersteps with shared code send),
+        ``partials``, ``temporary`` or ``register`` (what a fused vertex computes on the way and never
         stores: it takes no memory).
     storage : str
         Name of the array that holds its values. Variables with the same storage hold the same values in different
@@ -66,6 +67,9 @@ class Variable:
     index : int64 array, function or None
         For a packed variable: the position in the tensor (row-major) of each of its elements (row-major), or -1 for a
         place that holds no element and is 0. A function makes the array only when values are wanted.
+    over : str
+        Variable whose memory it takes over: the same elements seen in another way, or, element by element, those of a
+        variable that nobody reads any more. Both have the same bytes on the same tiles.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Variable:
     home: Home | None = None
     tensor: str = ""
     index: IntArray | Callable[[], IntArray] | None = None
+    over: str = ""
 
     @property
     def n_elements(self) -> int:
@@ -210,6 +215,8 @@ class Superstep:
         Variables that come from DRAM, each to its home; such a superstep does nothing else.
     early : bool
         They come in beside all that runs since the stream before, into room of their own.
+    code : str
+        Name of an earlier superstep whose exchange code it runs again; empty where it has code of its own.
     """
 
     name: str
@@ -219,6 +226,7 @@ class Superstep:
     fused: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
     early: bool = False
+    code: str = ""
 
     @property
     def guests(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ipusim.chip.model import Chip
 from ipusim.formats import number_format
@@ -93,6 +93,12 @@ class Builder:
         variable = self.add_variable(tensor, shape, dtype, kind, home, storage=root)
         self.place[root] = variable.name
         return variable
+
+    def place_view(self, tensor: str, shape: tuple[int, int, int], home: Home, current: Variable) -> Variable:
+        """Declare another view of a variable, in the same memory, and make it the tensor's current place."""
+        view = replace(self.place_tensor(tensor, shape, home), over=current.name)
+        self.variables[view.name] = view
+        return view
 
     def create_input(self, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
         """Declare a graph input that has no place yet where somebody wants it, and stream it there if it is in DRAM."""

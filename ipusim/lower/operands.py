@@ -27,7 +27,7 @@ def bring(builder: Builder, op: str, tensor: str, shape: tuple[int, int, int], h
     if current.shape == shape and same_home(current.home, home):
         return current
     if same_place(current, shape, home):
-        return builder.place_tensor(tensor, shape, home)
+        return builder.place_view(tensor, shape, home, current)
     target = builder.place_tensor(tensor, shape, home)
     builder.steps.extend(rearrangement(builder.chip, op, current, target))
     return target

@@ -35,6 +35,8 @@ def _variable(variable: Variable) -> str:
     text = f"{variable.name}: {variable.dtype}[{shape}] {variable.kind}"
     if variable.storage != variable.name:
         text += f", values of {variable.storage}"
+    if variable.over:
+        text += f", in the memory of {variable.over}"
     if variable.home is None:
         return f"{text}, where its vertices leave it"
     pieces = variable.home.regions.n_elements * variable.home.regions.count
@@ -42,7 +44,7 @@ def _variable(variable: Variable) -> str:
 
 
 def _superstep(program: Program, step: Superstep, number: int) -> Iterator[str]:
-    yield f"{number}. {step.name}"
+    yield f"{number}. {step.name}{f', with the exchange code of {step.code}' if step.code else ''}"
     for name in step.streams:
         variable = program.variables[name]
         when = ", while the tiles compute" if step.early else ""

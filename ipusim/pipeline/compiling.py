@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ipusim.chip.fields import constant_fields
 from ipusim.chip.load import load_chip
 from ipusim.chip.model import Chip
+from ipusim.engine.in_place import in_place
 from ipusim.engine.memory import MemoryMap
 from ipusim.engine.prefetching import with_room
 from ipusim.errors import BadInputError, Problem
@@ -19,11 +20,16 @@ from ipusim.frontends.workload import Workload, load_workload
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
 from ipusim.lower.lowering import lower_graph
+from ipusim.lower.outlining import outline
+from ipusim.pipeline.choice import Choice, Lever
+from ipusim.pipeline.recomputing import recompute, repeated_tensors
 from ipusim.plan.graph import Plan, Plans, Unplannable, plan_graph
 from ipusim.plan.problem import PlanOptions
 
 WorkloadLike = str | Path | Mapping[str, Any] | Workload
 ChipLike = str | Path | Mapping[str, Any] | Chip
+
+NO_CHOICE = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,10 @@ class Compiled:
         None where some op has no plan.
     memory : MemoryMap or None
         Of the program.
+    choice : Choice
+        What was decided so that it fits.
+    levers_taken : tuple of Lever
+        The same as levers, in the order in which they were taken.
     """
 
     workload: Workload
@@ -49,6 +59,8 @@ class Compiled:
     all_plans: Plans
     program: Program | None
     memory: MemoryMap | None
+    choice: Choice = NO_CHOICE
+    levers_taken: tuple[Lever, ...] = ()
 
     @property
     def plans(self) -> dict[str, Plan]:
@@ -59,6 +71,12 @@ class Compiled:
     def unplanned(self) -> tuple[Unplannable, ...]:
         """The ops without a plan."""
         return tuple(plan for plan in self.all_plans.values() if isinstance(plan, Unplannable))
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """Ops that compute again what another op has computed."""
+        copies = repeated_tensors(self.choice.recomputed)
+        return tuple(op.name for op in self.graph.ops if op.outputs[0] in copies)
 
     @property
     def dram_bytes(self) -> int:
@@ -79,7 +97,11 @@ class Compiled:
 
 
 def compile_workload(
-    workload: WorkloadLike, chip: ChipLike | None = None, settings: Sequence[str] = (), **chip_fields: object
+    workload: WorkloadLike,
+    chip: ChipLike | None = None,
+    settings: Sequence[str] = (),
+    levers: bool = True,
+    **chip_fields: object,
 ) -> Compiled:
     """Compile a workload for a chip.
 
@@ -91,6 +113,8 @@ def compile_workload(
         By default the chip that the workload names.
     settings : sequence of str
         Overrides ``key.path=value`` of chip or workload fields.
+    levers : bool
+        Take the levers that the workload allows where it does not fit as it is.
     **chip_fields
         Overrides of chip fields.
 
@@ -100,7 +124,24 @@ def compile_workload(
         With every problem of the files and the overrides.
     """
     loaded, target = load_inputs(workload, chip, settings, **chip_fields)
-    return compile_graph(loaded, target, build_graph(loaded))
+    graph = build_graph(loaded)
+    return compile_to_fit(loaded, target, graph) if levers else compile_graph(loaded, target, graph)
+
+
+def compile_to_fit(workload: Workload, chip: Chip, graph: Graph) -> Compiled:
+    """Compile a graph and, where it does not fit, take the levers that the workload allows."""
+    compiled = compile_graph(workload, chip, graph)
+    kinds = workload.compile.levers
+    if compiled.fits or not compiled.fits_dram or not kinds or _cannot_fit(compiled):
+        return compiled
+    from ipusim.pipeline.fitting import fit
+
+    return fit(compiled, lambda choice: compile_graph(workload, chip, graph, choice=choice), kinds)
+
+
+def _cannot_fit(compiled: Compiled) -> bool:
+    """Return whether an op has no plan for another reason than memory."""
+    return any(plan.reason != "memory" for plan in compiled.unplanned)
 
 
 def load_inputs(
@@ -138,18 +179,31 @@ def compile_graph(
     proportion: float | None = None,
     may_relax: bool = True,
     runners_up: int = 4,
+    choice: Choice = NO_CHOICE,
 ) -> Compiled:
     """Compile a graph that is built already.
 
     `proportion` overrides the workload's ``available_memory_proportion``; without `may_relax` it is not raised. As
-    many `runners_up` are kept beside each plan.
+    many `runners_up` are kept beside each plan. `choice` is what has been decided so that it fits.
     """
     options = PlanOptions(proportion or workload.compile.available_memory_proportion, may_relax, runners_up)
-    plans = plan_graph(graph, chip, options)
+    graph = recompute(_in_dram(graph, choice.streamed), choice.recomputed)
+    own = {
+        op: PlanOptions(bound / chip.tile_sram_bytes, may_relax=False, runners_up=runners_up)
+        for op, bound in choice.temporaries.items()
+    }
+    plans = plan_graph(graph, chip, options, own)
     if any(isinstance(plan, Unplannable) for plan in plans.values()):
-        return Compiled(workload, chip, graph, plans, None, None)
-    program, memory = with_room(lower_graph(graph, plans, chip), chip)
-    return Compiled(workload, chip, graph, plans, program, memory)
+        return Compiled(workload, chip, graph, plans, None, None, choice)
+    lowered = lower_graph(graph, plans, chip)
+    outlined = outline(lowered) if choice.outlined else None
+    program, memory = with_room(in_place(outlined or lowered), chip)
+    return Compiled(workload, chip, graph, plans, program, memory, choice)
+
+
+def _in_dram(graph: Graph, names: Collection[str]) -> Graph:
+    moved = {name: replace(graph.tensors[name], memory="dram") for name in names}
+    return replace(graph, tensors={**graph.tensors, **moved}) if moved else graph
 
 
 def split_settings(settings: Sequence[str]) -> tuple[list[str], list[str]]:

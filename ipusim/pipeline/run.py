@@ -89,8 +89,9 @@ class Run:
 
     @cached_property
     def flops(self) -> int:
-        """Useful floating-point operations: 2 per multiply-add, non-zeros only."""
-        return sum(self._op_flops(op) for op in self.compiled.graph.ops)
+        """Useful floating-point operations: 2 per multiply-add, non-zeros only, each result once."""
+        again = self.compiled.repeated
+        return sum(self._op_flops(op) for op in self.compiled.graph.ops if op.name not in again)
 
     @property
     def tflops(self) -> float | None:
@@ -225,6 +226,7 @@ class Run:
             "ops": self.ops,
             "check": self.check,
             "infeasible": self.infeasible,
+            "levers_taken": [lever.to_dict() for lever in self.compiled.levers_taken],
             "insights": list(self.insights),
             "tiles_used": self.tiles_used,
             "idle_fraction": None if self.trace is None else self.trace.idle_fraction(),

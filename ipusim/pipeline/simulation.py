@@ -32,6 +32,7 @@ def simulate(
     threads: int | None = None,
     progress: Progress | None = None,
     explain: bool = True,
+    levers: bool = True,
 ) -> Run:
     """Simulate a workload on a chip.
 
@@ -52,6 +53,8 @@ def simulate(
         Called with a short text now and then.
     explain : bool
         Relax one resource at a time to find what holds the workload back, or what would make it fit.
+    levers : bool
+        Take the levers that the workload allows (``compile.levers``) where it does not fit as it is.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def simulate(
     """
     say = progress or (lambda _text: None)
     say("compiling")
-    compiled = compile_workload(workload, chip, settings)
+    compiled = compile_workload(workload, chip, settings, levers)
     options = {"execute": execute, "verify": verify, "settings": list(settings)}
     infeasible = explain_infeasible(compiled, with_levers=explain)
     if infeasible is not None or compiled.program is None:

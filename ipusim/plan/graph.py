@@ -83,14 +83,18 @@ class Unplannable:
 Plans = Mapping[str, Plan | Unplannable]
 
 
-def plan_graph(graph: Graph, chip: Chip, options: PlanOptions) -> dict[str, Plan | Unplannable]:
+def plan_graph(
+    graph: Graph, chip: Chip, options: PlanOptions, own: Mapping[str, PlanOptions] | None = None
+) -> dict[str, Plan | Unplannable]:
     """Return the plan of every matrix product, convolution and pooling of `graph`, or why there is none.
 
-    Equal dense ones are planned once.
+    Equal dense ones are planned once. Ops may have options of their `own`, by their name.
     """
     plans: dict[str, Plan | Unplannable] = {}
     placements: Placements = {}
+    common = options
     for op in graph.ops:
+        options = (own or {}).get(op.name, common)
         if op.kind in CONVOLUTIONS:
             convolution = conv_problem(graph, op)
             found = plan_convolution(convolution, chip, options)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ipusim.report.canvas import BAD, GOOD, QUIET, bar, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.insight_words import relaxation_sentence
+from ipusim.report.lever_words import lever_words
 from ipusim.report.numbers import (
     format_bytes,
     format_count,
@@ -46,7 +47,7 @@ def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
     if result.get("infeasible"):
         parts += _infeasible(result["infeasible"])
     else:
-        parts += [*_figures(result), *_phases(result), *operator_parts(result), *_memory(result)]
+        parts += [*_figures(result), *_phases(result), *operator_parts(result), *_memory(result), *_levers(result)]
         parts += tile_parts(result["profile"]) if result.get("profile") else []
         parts += [*_check(result), *_insights(result)]
     return draw([*parts, *_limits(result)], width, colour)
@@ -114,6 +115,13 @@ def _memory(result: Result) -> list[RenderableType]:
         indented(table),
     ]
     return [*parts, indented(sentence(inside))] if inside else parts
+
+
+def _levers(result: Result) -> list[RenderableType]:
+    """Return what the compiler did so that the workload fits, if anything."""
+    taken = result.get("levers_taken") or []
+    lines = [f"{lever_words(lever)} (about {format_count(lever['added_cycles'])} cycles more)" for lever in taken]
+    return [heading("What the compiler did to make it fit"), *bullets(lines)] if lines else []
 
 
 def _check(result: Result) -> list[RenderableType]:

@@ -87,7 +87,7 @@ class Figures:
 
 def simulate_case(case: Case, chip: Chip) -> Figures:
     """Return the figures of a case through compiler and timing, as a user's workload gets them."""
-    compiled = compile_workload(case.workload(), chip)
+    compiled = compile_workload(case.workload(), chip, levers=False)
     if compiled.program is None or compiled.memory is None or (case.method == DYNAMIC and _relaxed(compiled)):
         return Figures(None, 0)
     program = compiled.program

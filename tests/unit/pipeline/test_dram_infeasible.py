@@ -24,6 +24,7 @@ def products(memory, layers=10):
             for number, source in enumerate(sources, start=1)
         ],
         "outputs": [f"h{layers}"],
+        "compile": {"levers": "none"},
     }
 
 

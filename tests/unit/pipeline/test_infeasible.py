@@ -42,7 +42,7 @@ def _check_levers(workload, chip, levers):
     ],
 )
 def test_levers_make_it_fit(shape, dtype, names):
-    workload = document(problem_of(*shape, dtype))
+    workload = {**document(problem_of(*shape, dtype)), "compile": {"levers": "none"}}
     found = ipusim.simulate(workload, TINY).infeasible
     assert set(found) == KEYS
     assert found["constraint"] == "tile_sram_bytes"

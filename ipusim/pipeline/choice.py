@@ -1,0 +1,59 @@
+"""What the compiler has decided beyond the workload, so that it fits: the levers it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Decisions that trade cycles for memory.
+
+    Attributes
+    ----------
+    temporaries : Mapping of str to int
+        Bound of the temporary bytes of an op on a tile, by op.
+    outlined : bool
+        Repeated layers share their exchange code.
+    recomputed : Mapping of str to tuple of str
+        Tensors that are computed again for some of the ops that read them.
+    streamed : frozenset of str
+        Inputs that lie in DRAM instead of SRAM.
+    """
+
+    temporaries: Mapping[str, int] = field(default_factory=dict)
+    outlined: bool = False
+    recomputed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    streamed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """One lever that the compiler took.
+
+    Attributes
+    ----------
+    kind : str
+        One of :data:`ipusim.frontends.entries.LEVERS`.
+    what : str
+        What it did, in words.
+    targets : tuple of str
+        Ops or tensors that it concerns.
+    added_cycles : int
+        What it costs, as estimated before it was taken.
+    """
+
+    kind: str
+    what: str
+    targets: tuple[str, ...]
+    added_cycles: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the lever as plain values."""
+        return {
+            "lever": self.kind,
+            "what": self.what,
+            "targets": list(self.targets),
+            "added_cycles": self.added_cycles,
+        }

@@ -1,0 +1,223 @@
+"""Levers that the compiler may take where a graph does not fit: what each would do, and what it would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+from ipusim.engine.charges import charges_of
+from ipusim.engine.timing import time_program, vertex_cycles
+from ipusim.formats import number_format
+from ipusim.ir.graph import Graph
+from ipusim.ir.program import Program
+from ipusim.ir.tensor import Op
+from ipusim.lower.outlining import outline
+from ipusim.pipeline.choice import Choice, Lever
+from ipusim.pipeline.compiling import Compiled
+from ipusim.pipeline.recomputing import is_cheap
+from ipusim.plan.conv import ConvPlan
+from ipusim.plan.dense import DensePlan
+from ipusim.plan.gradient_problem import GradientProblem
+from ipusim.plan.graph import Unplannable, plan_graph
+from ipusim.plan.problem import PlanOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A lever that has not been tried yet.
+
+    Attributes
+    ----------
+    lever : Lever
+    choice : Choice
+        All decisions, with this one.
+    """
+
+    lever: Lever
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Where a program that does not fit is fullest.
+
+    Attributes
+    ----------
+    tile : int
+    step : int
+        Superstep, counted without repetition.
+    op : str
+        Op of that superstep.
+    excess_bytes : int
+        What is too much on that tile.
+    """
+
+    tile: int
+    step: int
+    op: str
+    excess_bytes: int
+
+
+def candidates(compiled: Compiled, kinds: Sequence[str]) -> list[Candidate]:
+    """Return the levers that may help a workload that does not fit, the cheapest first."""
+    found: list[Candidate] = []
+    if compiled.program is not None and compiled.memory is not None:
+        peak = _peak(compiled, compiled.program)
+        if "temporaries" in kinds:
+            found += _smaller_temporaries(compiled, peak)
+        if "outline" in kinds and not compiled.choice.outlined:
+            found += _outlined(compiled, compiled.program)
+        if "recompute" in kinds:
+            found += _recomputed(compiled, compiled.program, peak)
+        if "stream" in kinds:
+            found += _streamed(compiled, peak.excess_bytes * compiled.chip.n_tiles)
+    elif "stream" in kinds:
+        total = sum(plan.resident_bytes for plan in compiled.unplanned)
+        found += _streamed(compiled, max(1, total - compiled.chip.total_sram_bytes))
+    return sorted(found, key=lambda each: (each.lever.added_cycles, each.lever.kind))
+
+
+def _peak(compiled: Compiled, program: Program) -> Peak:
+    memory = compiled.memory
+    assert memory is not None
+    tile = memory.worst_tile
+    step = int(memory.peak_step[tile])
+    op = next(each.op for index, (each, _) in enumerate(program.supersteps()) if index == step)
+    return Peak(tile, step, op, memory.max_tile_bytes - memory.tile_sram_bytes)
+
+
+def _smaller_temporaries(compiled: Compiled, peak: Peak) -> Iterator[Candidate]:
+    """Yield plans with less temporary memory for the op at the peak, and for all that ask the same of the planner."""
+    plan, chip = compiled.plans.get(peak.op), compiled.chip
+    if plan is None or isinstance(plan.problem, GradientProblem):
+        return
+    options = compiled.workload.compile
+    now = compiled.choice.temporaries.get(peak.op, int(options.available_memory_proportion * chip.tile_sram_bytes))
+    if isinstance(plan, DensePlan | ConvPlan):
+        now = min(now, plan.estimate.temporary_bytes)
+    op = next(each for each in compiled.graph.ops if each.name == peak.op)
+    alike = tuple(name for name, other in compiled.plans.items() if other.problem == plan.problem)
+    for bound in dict.fromkeys(each for each in (now - peak.excess_bytes, 3 * now // 4, now // 2) if each > 0):
+        limits = PlanOptions(bound / chip.tile_sram_bytes, may_relax=False, runners_up=0)
+        smaller = plan_graph(replace(compiled.graph, ops=(op,)), chip, limits)[op.name]
+        if isinstance(smaller, Unplannable) or smaller == plan:
+            continue
+        lever = Lever(
+            "temporaries",
+            f"at most {bound:,} bytes of temporary data on a tile",
+            alike,
+            max(0, smaller.cycles - plan.cycles) * len(alike),
+        )
+        temporaries = {**compiled.choice.temporaries, **dict.fromkeys(alike, bound)}
+        yield Candidate(lever, replace(compiled.choice, temporaries=temporaries))
+
+
+def _outlined(compiled: Compiled, program: Program) -> Iterator[Candidate]:
+    """Yield the sharing of exchange code between repeated layers."""
+    outlined = outline(program)
+    if outlined is None:
+        return
+    chip, charges = compiled.chip, charges_of(compiled.chip)
+    steps = [step for step, _ in outlined.supersteps()]
+    copies = [step for step in steps if any(vertices.label == "copy in" for vertices in step.compute)]
+    cycles = sum(
+        charges.compute_set_cycles
+        + sum(int(vertex_cycles(vertices, chip, charges).max(initial=0)) for vertices in step.compute)
+        for step in copies
+    )
+    ops = dict.fromkeys(step.op for step in steps if step.code)
+    what = "repeated layers share their exchange code; what they send is copied to a common place"
+    yield Candidate(Lever("outline", what, tuple(ops), cycles), replace(compiled.choice, outlined=True))
+
+
+def _recomputed(compiled: Compiled, program: Program, peak: Peak) -> Iterator[Candidate]:
+    """Yield results that wait through the peak for a later reader and could be made again, all alike together."""
+    graph, memory = compiled.graph, compiled.memory
+    assert memory is not None
+    position = {op.name: index for index, op in enumerate(graph.ops)}
+    here = position.get(peak.op)
+    if here is None:
+        return
+    waiting = [
+        (program.variables[item.name].storage, item)
+        for item, _ in memory.contents(peak.tile)
+        if item.category == "tensors" and item.name in program.variables
+    ]
+    trace = None
+    for tensor, _ in waiting:
+        maker = graph.producer(tensor)
+        if maker is None or tensor in graph.outputs or tensor in compiled.choice.recomputed or not is_cheap(maker):
+            continue
+        readers = graph.consumers(tensor)
+        earlier = [op for op in readers if position[op.name] < here]
+        if len(earlier) == len(readers) or peak.op in {op.name for op in readers}:
+            continue
+        later = readers[len(earlier) :]
+        if not _are_there(compiled, program, maker, later[0]):
+            continue
+        trace = trace or time_program(program, compiled.chip)
+        cycles = trace.op_cycles(maker.name)
+        group = {
+            other: tuple(op.name for op in graph.consumers(other)[len(earlier) :])
+            for other in _alike(graph, tensor, maker)
+        }
+        lever = Lever("recompute", "computed again for later readers", tuple(group), cycles * len(group))
+        recomputed = {**compiled.choice.recomputed, **group}
+        yield Candidate(lever, replace(compiled.choice, recomputed=recomputed))
+
+
+def _are_there(compiled: Compiled, program: Program, maker: Op, reader: Op) -> bool:
+    """Return whether what an op reads is still on the tiles when another op runs."""
+    memory = compiled.memory
+    assert memory is not None
+    steps = [step for step, _ in program.supersteps()]
+    when = next(
+        (index for index, step in enumerate(steps) if step.op == reader.name or reader.name in step.fused), None
+    )
+    if when is None:
+        return False
+    last: dict[str, int] = {}
+    for item in memory.allocations:
+        if item.name in program.variables:
+            storage = program.variables[item.name].storage
+            last[storage] = max(item.last, last.get(storage, 0))
+    return all(last.get(program.roots.get(name, name), -1) >= when for name in maker.inputs)
+
+
+def _alike(graph: Graph, tensor: str, maker: Op) -> list[str]:
+    """Return the tensors that are made and read like one of them."""
+
+    def sign(name: str, op: Op) -> object:
+        kinds = tuple(reader.kind for reader in graph.consumers(name))
+        return op.kind, tuple(op.attrs.items()), graph.tensors[name].shape, graph.tensors[name].dtype, kinds
+
+    wanted = sign(tensor, maker)
+    makers = ((op.outputs[0], op) for op in graph.ops if op.kind == maker.kind)
+    return [name for name, op in makers if name not in graph.outputs and sign(name, op) == wanted]
+
+
+def _streamed(compiled: Compiled, excess_bytes: int) -> Iterator[Candidate]:
+    """Yield the fewest of the largest inputs that free so many bytes on all tiles together, in DRAM."""
+    chip, graph = compiled.chip, compiled.graph
+    if not chip.dram_bytes or not chip.dram_bytes_per_s:
+        return
+    readers = {name: len(graph.consumers(name)) for name in graph.inputs}
+    sizes = {
+        name: graph.tensors[name].n_elements * number_format(graph.tensors[name].dtype).bytes
+        for name in graph.inputs
+        if graph.tensors[name].memory == "sram" and not graph.tensors[name].sparsity and readers[name]
+    }
+    chosen: list[str] = []
+    freed = 0
+    for name in sorted(sizes, key=lambda each: (readers[each], -sizes[each], each)):
+        if freed >= excess_bytes + sizes[chosen[0]] if chosen else False:
+            break
+        chosen.append(name)
+        freed += sizes[name]
+    if not chosen or compiled.dram_bytes + freed > chip.dram_bytes:
+        return
+    rate = float(chip.clock_hz) / float(chip.dram_bytes_per_s)
+    cycles = sum(readers[name] * (ceil(sizes[name] * rate) + int(chip.external_sync_cycles)) for name in chosen)
+    lever = Lever("stream", "in DRAM, streamed in for each op that reads them", tuple(chosen), cycles)
+    yield Candidate(lever, replace(compiled.choice, streamed=compiled.choice.streamed | set(chosen)))
