@@ -203,6 +203,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "multi_slice": ("gathering", "multi_slice"),
     "multi_update_add": ("scattering", "multi_update_add"),
     "fill_1d": ("scattering", "fill"),
+    "heap_top_k": ("ranking", "heap_top_k"),
     "dynamic_element_wise": ("execute_dynamic", "multiply"),
     "dynamic_element_wise_transpose": ("execute_dynamic", "multiply"),
     "dynamic_block": ("execute_dynamic", "multiply"),

@@ -25,7 +25,7 @@ from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import PLANNERS, Plans, Unplannable
 from ipusim.plan.layout import DEFAULT, GREEDY, Layout
 from ipusim.plan.pool import PoolPlan
-from ipusim.plan.table_split import TablePlan
+from ipusim.plan.tile_plan import TilePlan
 
 
 def lower_graph(graph: Graph, plans: Plans, chip: Chip, layout: Layout = GREEDY) -> Program:
@@ -98,7 +98,7 @@ def lower_op(builder: Builder, op: Op, plans: Plans, groups: Mapping[str, tuple[
         _lowering("convolution")(builder, op, plan)
     elif isinstance(plan, PoolPlan):
         _lowering("pooling")(builder, op, plan)
-    elif plan is not None and not isinstance(plan, (Unplannable, TablePlan)):
+    elif plan is not None and not isinstance(plan, (Unplannable, TilePlan)):
         for name in op.inputs:
             if builder.root(name) in builder.pending:
                 settle(builder, name)

@@ -14,6 +14,7 @@ _MACHINERY = frozenset(
         "composite",
         "convolution",
         "elementwise",
+        "extremes",
         "movement",
         "normalisation",
         "pooling",

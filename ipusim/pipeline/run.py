@@ -18,7 +18,7 @@ from ipusim.ir.tensor import Op
 from ipusim.ops.registry import find_op
 from ipusim.pipeline.compiling import Compiled
 from ipusim.pipeline.uncertainty import uncertainty
-from ipusim.plan.table_split import TablePlan
+from ipusim.plan.tile_plan import TilePlan
 
 SCHEMA = "ipusim-result-1"
 
@@ -102,7 +102,7 @@ class Run:
     def peak_tflops(self) -> float:
         """Peak of the AMP in the number formats that do most of the work, in TFLOP/s."""
         chip = self.compiled.chip
-        problems = {name: plan.problem for name, plan in self.compiled.plans.items() if not isinstance(plan, TablePlan)}
+        problems = {name: plan.problem for name, plan in self.compiled.plans.items() if not isinstance(plan, TilePlan)}
         if not problems:
             return chip.peak_flops(self.compiled.workload.dtype) / 1e12
         problem = problems[max(problems, key=lambda op: self._op_flops(self._op(op)))]
@@ -270,7 +270,7 @@ class Run:
 
     def _op_peak(self, name: str) -> float:
         plan = self.compiled.plans.get(name)
-        if plan is None or isinstance(plan, TablePlan):
+        if plan is None or isinstance(plan, TilePlan):
             return 0.0
         return self.compiled.chip.peak_flops(plan.problem.inputs_format, plan.problem.partials_format)
 

@@ -13,6 +13,7 @@ from ipusim.pipeline.compiling import Compiled
 from ipusim.plan.graph import Plan
 from ipusim.plan.problem import MatMulProblem
 from ipusim.plan.sparse_problem import SparseProblem
+from ipusim.plan.tile_plan import TilePlan
 
 MEASURED_CHIP = "bow"
 """The chip of all packaged measurements of whole products."""
@@ -115,7 +116,7 @@ def _streaming_ops(compiled: Compiled) -> set[str]:
 
 def _judge(compiled: Compiled, op_kind: str, plan: Plan | None) -> tuple[str, list[str]]:
     """Return the kind of product that an op is, and why it lies outside of what was measured."""
-    problem = plan.problem if plan is not None else None
+    problem = plan.problem if plan is not None and not isinstance(plan, TilePlan) else None
     if plan is None or not isinstance(problem, MatMulProblem | SparseProblem):
         return "", [f"{op_kind} was never measured in a program"]
     document = plan.to_dict()

@@ -50,7 +50,7 @@ def _best(problem: TableProblem, machine: TableMachine) -> TablePlan:
         excess = max(0, temporary - machine.temporary_bytes)
         found.append((excess, sum(terms.values()), temporary, tiles_of(split), split, terms))
     _, _, temporary, _, split, terms = min(found, key=lambda each: each[:5])
-    return TablePlan("multi_slice", problem, split, terms, temporary)
+    return TablePlan("multi_slice", terms, temporary, problem, split)
 
 
 def gather_terms(problem: TableProblem, split: TableSplit, machine: TableMachine) -> tuple[dict[str, int], int]:

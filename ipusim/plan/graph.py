@@ -19,7 +19,7 @@ from ipusim.plan.gradient_problem import GradientProblem, gradient_problem
 from ipusim.plan.pool import POOLS, PoolPlan, plan_pool
 from ipusim.plan.problem import MatMulProblem, PlanOptions
 from ipusim.plan.sparse_problem import SPARSE_FORMATS, SparseProblem, is_sparse_matmul, sparse_problem
-from ipusim.plan.table_split import TablePlan
+from ipusim.plan.tile_plan import TilePlan
 
 if TYPE_CHECKING:
     from ipusim.plan.dynamic_placing import Placements
@@ -45,10 +45,10 @@ class SparsePlan(Protocol):
         """Return the plan as JSON-ready values."""
 
 
-PLANNERS = {"gather": "gather", "scatter_add": "scatter"}
+PLANNERS = {"gather": "gather", "scatter_add": "scatter", "top_k": "top_k"}
 """Operators whose planners never fail, and the module of this room, loaded on first use, that has ``plan_OPERATOR``."""
 
-Plan = DensePlan | ConvPlan | PoolPlan | SparsePlan | TablePlan
+Plan = DensePlan | ConvPlan | PoolPlan | SparsePlan | TilePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def plan_graph(
     return plans
 
 
-def _planner(kind: str) -> Callable[[Graph, Op, Chip, PlanOptions], TablePlan]:
-    found: Callable[[Graph, Op, Chip, PlanOptions], TablePlan] = getattr(
+def _planner(kind: str) -> Callable[[Graph, Op, Chip, PlanOptions], TilePlan]:
+    found: Callable[[Graph, Op, Chip, PlanOptions], TilePlan] = getattr(
         import_module(f"ipusim.plan.{PLANNERS[kind]}"), f"plan_{kind}"
     )
     return found

@@ -54,7 +54,7 @@ def _best(problem: TableProblem, machine: TableMachine, sram_bytes: int, sram_el
         excess = max(0, temporary - machine.temporary_bytes)
         found.append((excess, sum(terms.values()), temporary, tiles_of(split), split, terms))
     _, _, temporary, _, split, terms = min(found, key=lambda each: each[:5])
-    return TablePlan("multi_update_add", problem, split, terms, temporary)
+    return TablePlan("multi_update_add", terms, temporary, problem, split)
 
 
 def scatter_terms(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ipusim.chip.model import Chip
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.gather import table_extents
 from ipusim.ops.spec import Attrs
+from ipusim.plan.tile_plan import TilePlan
 
 GRAIN_BYTES = 8
 """A row is cut at whole vectors of this many bytes."""
@@ -128,36 +129,19 @@ def tiles_of(split: TableSplit) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class TablePlan:
+class TablePlan(TilePlan):
     """How one gather, or scatter, is cut over the tiles.
 
     Attributes
     ----------
-    vertex : str
-        Codelet that reads or updates the rows.
     problem : TableProblem
     split : TableSplit
-    terms : dict of str to int
-        Estimated cycles.
-    temporary_bytes : int
-        Of the tile with the largest share.
     """
 
-    vertex: str
+    strategy: ClassVar[str] = "table"
+
     problem: TableProblem
     split: TableSplit
-    terms: dict[str, int]
-    temporary_bytes: int
-
-    @property
-    def cycles(self) -> int:
-        """Estimated cycles, the sum of the terms."""
-        return sum(self.terms.values())
-
-    @property
-    def tiles_used(self) -> int:
-        """Number of tiles with work."""
-        return tiles_of(self.split)
 
     @property
     def partition(self) -> dict[str, int]:
@@ -167,16 +151,4 @@ class TablePlan:
             "p_lookups": split.lookups,
             "p_dictionary": split.dictionary,
             "p_columns": split.outer * split.inner,
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the plan as JSON-ready values."""
-        return {
-            "strategy": "table",
-            "partition": self.partition,
-            "vertex": self.vertex,
-            "tiles_used": self.tiles_used,
-            "estimated_cycles": self.cycles,
-            "estimated_terms": {name: value for name, value in self.terms.items() if value},
-            "temporary_bytes": self.temporary_bytes,
         }

@@ -14,6 +14,7 @@ REQUIRED_ATTRIBUTES |= {
     "clip": {"low": -0.5, "high": 0.5},
     "broadcast_to": {"shape": (3, 4, 5)},
     "depth_to_space": {"block": 2},
+    "top_k": {"k": 3},
 }
 REQUIRED_ATTRIBUTES |= {f"{kind}_pool{rank}d": {"kernel": 2, "stride": 1} for kind in ("max", "avg") for rank in (1, 2)}
 ONE_PER_COLUMN = {"layer_norm", "rms_norm", "batch_norm", "batch_norm_training", "group_norm"}

@@ -1,0 +1,7 @@
+"""Index of the largest element along an axis, the first of equal ones."""
+
+from __future__ import annotations
+
+from ipusim.ops.extremes import extreme_index
+
+OP = extreme_index("argmax", smallest=False)
