@@ -21,6 +21,7 @@ from ipusim.plan.dense import DensePlan
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Unplannable, plan_graph
 from ipusim.plan.problem import PlanOptions
+from ipusim.plan.tile_plan import TilePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,15 @@ def _peak(compiled: Compiled, program: Program) -> Peak:
 def _smaller_temporaries(compiled: Compiled, peak: Peak) -> Iterator[Candidate]:
     """Yield plans with less temporary memory for the op at the peak, and for all that ask the same of the planner."""
     plan, chip = compiled.plans.get(peak.op), compiled.chip
-    if plan is None or isinstance(plan.problem, GradientProblem):
+    if plan is None or isinstance(plan, TilePlan) or isinstance(plan.problem, GradientProblem):
         return
     options = compiled.workload.compile
     now = compiled.choice.temporaries.get(peak.op, int(options.available_memory_proportion * chip.tile_sram_bytes))
     if isinstance(plan, DensePlan | ConvPlan):
         now = min(now, plan.estimate.temporary_bytes)
     op = next(each for each in compiled.graph.ops if each.name == peak.op)
-    alike = tuple(name for name, other in compiled.plans.items() if other.problem == plan.problem)
+    others = ((name, each) for name, each in compiled.plans.items() if not isinstance(each, TilePlan))
+    alike = tuple(name for name, other in others if other.problem == plan.problem)
     for bound in dict.fromkeys(each for each in (now - peak.excess_bytes, 3 * now // 4, now // 2) if each > 0):
         limits = PlanOptions(bound / chip.tile_sram_bytes, may_relax=False, runners_up=0)
         smaller = plan_graph(replace(compiled.graph, ops=(op,)), chip, limits)[op.name]
