@@ -205,9 +205,18 @@ def matmul_cycles(
     )
 
 
+def quarter_item_cycles(rows: int) -> int:
+    """Return the worker slots of one row piece of `rows` field elements with 8-bit inputs."""
+    if rows == 0:
+        return 16 + 4
+    if rows == 1:
+        return 16 + 18
+    return 16 + (23 if rows == 2 else 27 + 4 * (rows - 3))
+
+
 def quarter_worker_cycles(items: Sequence[int]) -> int:
     """Return the slots of a worker that runs the row pieces `items` with 8-bit inputs."""
-    return 18 + sum(16 + (4, 18, 23)[n] if n < 3 else 16 + 27 + 4 * (n - 3) for n in items)
+    return 18 + sum(quarter_item_cycles(n) for n in items)
 
 
 def quarter_vertex_cycles(
@@ -233,6 +242,44 @@ def quarter_vertex_cycles(
     return 83 + conv_groups * ((5 * workers + 7) + per_out)
 
 
+def quarter_convolution_cycles(
+    lines: int,
+    width: int,
+    conv_groups: int,
+    in_groups: int,
+    out_groups: int,
+    out_channels: int,
+    passes: int,
+    load_cycles: int,
+    kernel_inner: int,
+    kernel_outer: int,
+    workers: int,
+) -> int:
+    """Return the supervisor cycles with 8-bit inputs; parameters as in :func:`convolution_cycles`."""
+    slowest, quickest = 0, 1 << 62
+    for worker in range(workers):
+        first, whole, last = field_pieces(worker, workers, lines, width)
+        slots = 0
+        if first:
+            slots = 18 + quarter_item_cycles(first)
+            slots += whole * quarter_item_cycles(width) if whole else 0
+            slots += quarter_item_cycles(last) if last else 0
+        slowest = max(slowest, slots)
+        quickest = min(quickest, slots)
+    return zero_cycles(lines * width, out_channels, out_groups, conv_groups, workers) + quarter_vertex_cycles(
+        slowest,
+        quickest,
+        conv_groups,
+        in_groups,
+        out_groups,
+        passes,
+        load_cycles,
+        kernel_inner,
+        kernel_outer,
+        workers,
+    )
+
+
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
     units, height, workers = settings["units"], settings["filter_height"], chip.worker_contexts
     float_inputs, float_partials = settings["inputs"] == "float32", settings["partials"] == "float32"
@@ -242,7 +289,17 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
     groups = (fields["conv_groups"], fields["in_groups"], fields["out_groups"])
     lines, width, passes = fields["lines"], fields["width"], settings["passes"]
     if str(settings["inputs"]).startswith("float8"):
-        return _quarter(fields, settings, load_cycles, workers)
+        return quarter_convolution_cycles(
+            lines,
+            width,
+            *groups,
+            settings["out_channels"],
+            passes,
+            load_cycles,
+            fields["kernel_rest"],
+            kernel_outer,
+            workers,
+        )
     return convolution_cycles(
         lines,
         width,
@@ -257,21 +314,6 @@ def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -
         float_inputs,
         float_partials,
         workers,
-    )
-
-
-def _quarter(fields: Mapping[str, int], settings: Mapping[str, Any], load_cycles: int, workers: int) -> int:
-    lines, width = fields["lines"], fields["width"]
-    groups = (fields["conv_groups"], fields["in_groups"], fields["out_groups"])
-    slots = []
-    for worker in range(workers):
-        first, whole, last = field_pieces(worker, workers, lines, width)
-        items = [n for n in (first, *[width] * whole, last) if n]
-        slots.append(quarter_worker_cycles(items) if items else 0)
-    clearing = zero_cycles(lines * width, settings["out_channels"], groups[2], groups[0], workers)
-    positions = (fields["kernel_rest"], ceil_div(fields["kernel_first"], settings["filter_height"]))
-    return clearing + quarter_vertex_cycles(
-        max(slots), min(slots), *groups, settings["passes"], load_cycles, *positions, workers
     )
 
 

@@ -25,9 +25,11 @@ from ipusim.engine.bounds import (
 )
 from ipusim.engine.check_conv import compare_convolution
 from ipusim.engine.pooling import compare_pool
+from ipusim.engine.rounding import rounded_format
 from ipusim.engine.scattering import compare_scatter
 from ipusim.engine.values import Values, unpacked
-from ipusim.formats import number_format
+from ipusim.formats import Format, scale_of
+from ipusim.formats.scale import AUTO
 from ipusim.frontends.patterns import tensor_blocks
 from ipusim.ir.graph import Graph
 from ipusim.ir.movement import Movement
@@ -105,10 +107,13 @@ class OpChecker:
         Lowered from `graph`; a tensor's storage has the tensor's name.
     seed : int
         Chooses the samples.
+    stochastic : bool
+        Results were rounded stochastically: to one of two neighbours, not to the nearest.
     """
 
-    def __init__(self, graph: Graph, program: Program, seed: int = 0) -> None:
+    def __init__(self, graph: Graph, program: Program, seed: int = 0, stochastic: bool = False) -> None:
         self._graph = graph
+        self._format = partial(rounded_format, stochastic=stochastic)
         self._ops = {op.name: op for op in graph.ops}
         self._roots = program.roots
         computing = (step for step, _ in program.supersteps() if not step.streams)
@@ -167,12 +172,12 @@ class OpChecker:
         elif name in self._convolutions:
             x, w = arrays
             comparisons = compare_convolution(
-                self._convolutions[name], x, w, result, self._spread, _MOST_CONV_GROUPS, PRODUCTS
+                self._convolutions[name], x, w, result, self._spread, _MOST_CONV_GROUPS, PRODUCTS, self._format
             )
         elif name in self._pools:
-            comparisons = [compare_pool(self._pools[name], arrays[0], result, self._spread, ELEMENTS)]
+            comparisons = [compare_pool(self._pools[name], arrays[0], result, self._spread, ELEMENTS, self._format)]
         else:
-            comparisons = [self._compare_elementwise(op, arrays, result, output)]
+            comparisons = [self._compare_elementwise(op, arrays, result)]
         self.checks.append(_summary(name, output.n_elements, comparisons))
 
     def _array(self, op: str, tensor: Tensor, values: Values) -> NDArray[np.float32]:
@@ -236,7 +241,7 @@ class OpChecker:
             b = right[min(group, len(right) - 1)][:, at_cols].astype(np.float64)
             value = result[group][np.ix_(at_rows, at_cols)].astype(np.float64)
             with np.errstate(all="ignore"):
-                comparisons.append(compare_product(a, b, value, summation, number_format(output.dtype)))
+                comparisons.append(compare_product(a, b, value, summation, self._format(output.dtype)))
         return comparisons
 
     def _compare_at_nonzeros(
@@ -256,7 +261,7 @@ class OpChecker:
         zero = zero[~pattern[zero]]
         rows, cols = np.divmod(kept, output.shape[1])
         a, b = left[rows].astype(np.float64), right[cols].astype(np.float64)
-        number, summation = number_format(output.dtype), self._summation(op, depth)
+        number, summation = self._format(output.dtype), self._summation(op, depth)
         with np.errstate(all="ignore"):
             nonzeros = compare_dots(a, b, result.reshape(-1)[kept].astype(np.float64), summation, number)
         nothing, least = np.zeros(len(zero)), np.full(len(zero), number.smallest_subnormal / 2)
@@ -265,7 +270,7 @@ class OpChecker:
     def _summation(self, op: Op, depth: int) -> Summation:
         """Return how the vertices of a matmul cut its depth, and how often they round their sums."""
         sums = self._sums.get(op.name)
-        partials = number_format(str(op.attrs["partials"]))
+        partials = self._format(str(op.attrs["partials"]))
         if sums is not None:
             most = (sums.most_products, sums.most_roundings, sums.most_sources)
             return Summation(sums.bounds, 1, partials, *most, sums.ordered)
@@ -279,7 +284,7 @@ class OpChecker:
         return Summation(bounds, min(groups), partials)
 
     def _compare_elementwise(
-        self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32], output: Tensor
+        self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32]
     ) -> Comparison:
         most = result.size if find_op(op.kind).positional else ELEMENTS
         at = np.unravel_index(self._spread(result.size, most), result.shape)
@@ -289,7 +294,13 @@ class OpChecker:
             return find_op(op.kind).reference(numbers, op.attrs)
 
         with np.errstate(all="ignore"):
-            return compare_elementwise(reference, operands, result[at].astype(np.float64), number_format(output.dtype))
+            return compare_elementwise(reference, operands, result[at].astype(np.float64), self._result(op, arrays))
+
+    def _result(self, op: Op, arrays: tuple[NDArray[np.float32], ...]) -> Format:
+        """Return the format of a result of an element-wise op, with the scale that it has."""
+        dtype = self._graph.tensors[op.outputs[0]].dtype
+        scale = op.attrs.get("scale", 1.0) if op.kind == "cast" else 1.0
+        return self._format(dtype, scale=scale_of(arrays[0], dtype) if scale == AUTO else float(str(scale)))
 
     def _compare_movement(self, op: Op, result: NDArray[np.float32], values: Values) -> Comparison:
         """Compare every element: what is only moved is not rounded."""
@@ -341,11 +352,11 @@ class OpChecker:
                 depth if spec.averages else 1
             )
             finish = partial(finished, maps=spec.finish(op.attrs))
-            return compare_finished(finish, terms, value, number_format(output.dtype))
+            return compare_finished(finish, terms, value, self._format(output.dtype))
         with np.errstate(all="ignore"):
             reference = spec.reference((rows,), attrs)
             size = spec.reference((np.abs(rows),), attrs)
-            return compare_sum(reference, size, 0 if exact else depth, value, number_format(output.dtype))
+            return compare_sum(reference, size, 0 if exact else depth, value, self._format(output.dtype))
 
     def _spread(self, extent: int, most: int) -> Index:
         """Return at most `most` different places of a range: one at random in each of as many equal parts."""

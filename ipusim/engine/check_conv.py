@@ -9,17 +9,25 @@ from numpy.typing import NDArray
 
 from ipusim.engine.bounds import Comparison, F64Array, Summation, compare_product
 from ipusim.engine.conv_depth import Depth, depth_of
-from ipusim.formats import number_format
+from ipusim.formats import Format, number_format
 from ipusim.lower.convolution import ConvWork
 from ipusim.plan.conv_problem import ConvProblem
 
 Index = NDArray[np.intp]
 Spread = Callable[[int, int], Index]
+Formats = Callable[[str], Format]
 F32Array = NDArray[np.float32]
 
 
 def compare_convolution(
-    work: ConvWork, x: F32Array, w: F32Array, y: F32Array, spread: Spread, most_groups: int, most_products: int
+    work: ConvWork,
+    x: F32Array,
+    w: F32Array,
+    y: F32Array,
+    spread: Spread,
+    most_groups: int,
+    most_products: int,
+    formats: Formats = number_format,
 ) -> list[Comparison]:
     """Compare a convolution on a sample of its channel groups, output channels and places.
 
@@ -33,6 +41,8 @@ def compare_convolution(
         Chooses the sample.
     most_groups, most_products : int
         Channel groups, and multiply-adds of all of them together, that are repeated.
+    formats : function (name) -> Format
+        Number formats with the errors of their rounding.
     """
     problem = work.plan.problem
     depth = depth_of(work)
@@ -42,7 +52,7 @@ def compare_convolution(
     summation = Summation(
         tuple(sorted(set(bounds))),
         depth.round_every,
-        number_format(problem.partials_format),
+        formats(problem.partials_format),
         most_roundings=_most_roundings(depth),
     )
     x = x.reshape(problem.batch, problem.groups, problem.in_channels, *problem.field_in)
@@ -61,7 +71,7 @@ def compare_convolution(
         b = _windows(problem, x[:, group], table, image, field)
         value = y[image, group, :, field][:, at_channels].T.astype(np.float64)
         with np.errstate(all="ignore"):
-            comparisons.append(compare_product(a, b, value, summation, number_format(problem.output_format)))
+            comparisons.append(compare_product(a, b, value, summation, formats(problem.output_format)))
     return comparisons
 
 

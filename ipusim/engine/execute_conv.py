@@ -106,7 +106,8 @@ def convolve(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
             _matrix_boxes(np.zeros_like(length), length, low, low + panels.outputs[panel]),
             _matrix_boxes(rows, rows + channels[:, 1] - channels[:, 0], low, low + panels.outputs[panel]),
             workers,
-            round_every=depth.round_every if out.half else 0,
+            round_every=depth.round_every if out.half_sums else 0,
+            key=out.sums_key(number),
             done=share_of(done, number, len(batches)),
         )
         blocks = np.concatenate([products.blocks[chosen], rows[:, None], low[:, None]], axis=1)

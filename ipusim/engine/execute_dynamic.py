@@ -11,6 +11,7 @@ from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
 from ipusim.kernels.dynamic_product import Form, Held, Matrix, multiply_buckets, turn_blocks
 from ipusim.kernels.sampled_product import Lines, Places, copy_lines, sample_buckets
+from ipusim.kernels.scalars import signed_word
 from ipusim.kernels.workers import Done, Workers
 from ipusim.plan.dynamic_payload import HeldBuckets, MetBuckets
 
@@ -40,8 +41,10 @@ def multiply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
         block,
         plan.dense_unit,
         transposed,
-        partials.half,
-        cleared=payload.distance is None,
+        partials.half_sums,
+        payload.distance is None,
+        partials.rounding.stochastic,
+        signed_word(partials.key()),
     )
     multiply_buckets(
         held,
@@ -81,6 +84,7 @@ def gradient(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
         workers,
         done,
     )
+    sums.settle(workers, everything=True)
 
 
 def copy_operand(

@@ -42,14 +42,18 @@ def multiply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
             partials.values[index],
             np.array([first for first, _ in panels], dtype=np.int64),
             size,
-            partials.half,
+            partials.half_sums,
             workers,
             share_of(done, index, len(partition.layouts)),
+            partials.sums_key(index),
         )
 
 
 def reduce(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
-    """Add up the partial rows of every row with two or more."""
+    """Add up the partial rows of every row with two or more.
+
+    Sums that are to be rounded stochastically are so when they are stored.
+    """
     plan = _plan(vertices)
     partials = _partials(plan, values.flat(str(vertices.settings["source"])))
     for index, layout in enumerate(plan.partition.layouts):
@@ -62,7 +66,7 @@ def reduce(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, wo
                 plan.split.block_size,
                 first,
                 last,
-                plan.split.dtype == "float16",
+                plan.split.dtype == "float16" and not values.rounding.stochastic,
                 workers,
             )
         done((index + 1) / len(plan.partition.layouts))
@@ -98,6 +102,7 @@ def store(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, work
                 result.half,
                 workers,
             )
+    result.settle(workers, everything=True)
     done(1.0)
 
 
@@ -137,6 +142,7 @@ def gradient(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, w
             workers,
             share_of(done, index, len(partition.layouts)),
         )
+    sums.settle(workers, everything=True)
 
 
 def _plan(vertices: VertexSet) -> StaticSparsePlan:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ipusim.engine.executors import Bound, executor
 from ipusim.engine.residency import Residency
+from ipusim.engine.rounding import NEAREST, Rounding
 from ipusim.engine.values import F32Array, Values, last_uses, stationary_variables
 from ipusim.ir.program import Program, Repeat, Superstep, VertexSet
 from ipusim.ir.regions import volume
@@ -27,6 +28,7 @@ def execute_program(
     verify: bool = False,
     progress: Progress | None = None,
     after_op: AfterOp | None = None,
+    rounding: Rounding = NEAREST,
 ) -> dict[str, F32Array]:
     """Run a program on values.
 
@@ -44,6 +46,8 @@ def execute_program(
     after_op : callable, optional
         Called with the name of an op after its last superstep, and all values; those of its operands and results are
         still there.
+    rounding : Rounding
+        How results are rounded to narrow formats; by default to nearest.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def execute_program(
     VerifierError
         The program has vertices that nothing can execute.
     """
-    held = Values(program, values)
+    held = Values(program, values, rounding)
     last_of_op, last_of_storage = last_uses(program)
     residency = Residency(program) if verify else None
     stationary = stationary_variables(program)
@@ -72,7 +76,7 @@ def execute_program(
                 for vertices in superstep.compute:
                     meter.start(superstep.name, vertices)
                     for now in iterations(vertices) if iteration is None else (iteration,):
-                        _run(program, stationary, vertices, now, held, workers, meter)
+                        _run(program, superstep.name, stationary, vertices, now, held, workers, meter)
             if after_op is not None:
                 for op in (name for name, last in last_of_op.items() if last == index):
                     after_op(op, held)
@@ -108,6 +112,7 @@ def _rounds(step: Superstep | Repeat) -> Iterator[tuple[Superstep, int | None]]:
 
 def _run(
     program: Program,
+    superstep: str,
     stationary: frozenset[str],
     vertices: VertexSet,
     iteration: int,
@@ -123,7 +128,8 @@ def _run(
         if operand.access != "in":
             held.packings.forget(values)
         regions = operand.regions.at(0 if operand.variable in stationary else iteration)
-        bound.append(Bound(values, regions, operand.segments, variable.dtype, iteration))
+        place = (superstep, vertices.label, variable.name)
+        bound.append(Bound(values, regions, operand.segments, variable.dtype, iteration, held.rounding, place))
     executor(vertices.codelet)(vertices, tuple(bound), held, workers, meter.tell)
     meter.advance()
 

@@ -10,16 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+import numpy as np
+
+from ipusim.engine.rounding import NEAREST, Rounding, grid_of
 from ipusim.engine.values import F32Array, Values
 from ipusim.errors import VerifierError
+from ipusim.formats import scale_of
+from ipusim.formats.scale import AUTO
 from ipusim.ir.expression import ELEMENT_BY_ELEMENT, Expression
 from ipusim.ir.movement import Movement, Source
 from ipusim.ir.program import VertexSet
-from ipusim.ir.regions import IntArray, Regions
+from ipusim.ir.regions import IntArray, Regions, whole_boxes
 from ipusim.kernels.elementwise import ADD, COPY, combine_regions
 from ipusim.kernels.matmul import multiply_boxes
 from ipusim.kernels.pointwise import map_regions
 from ipusim.kernels.reduce import reduce_boxes
+from ipusim.kernels.rounding import round_regions
 from ipusim.kernels.workers import Done, Workers
 from ipusim.ops.registry import find_op
 
@@ -37,6 +43,9 @@ class Bound:
         Number format of the variable.
     iteration : int
         Of the loop that the vertex set stands in.
+    rounding : Rounding
+    place : tuple of str
+        Names that tell the vertex set and the operand from all others: they choose the random bits of the rounding.
     """
 
     values: F32Array
@@ -44,19 +53,55 @@ class Bound:
     segments: IntArray | None
     dtype: str
     iteration: int = 0
+    rounding: Rounding = NEAREST
+    place: tuple[str, ...] = ()
 
     @property
     def half(self) -> bool:
-        """Whether results have to be rounded to float16.
+        """Whether the kernel that stores results has to round them to the nearest float16; see :meth:`settle`."""
+        return self.dtype == "float16" and not self.rounding.stochastic
+
+    @property
+    def half_sums(self) -> bool:
+        """Whether a kernel has to round sums to float16 in the course of a product.
 
         Raises
         ------
         VerifierError
-            The format is one that no vertex writes.
+            The format is one that no product forms sums in.
         """
         if self.dtype not in ("float16", "float32"):
-            raise VerifierError(f"no vertex writes {self.dtype}")
+            raise VerifierError(f"no vertex forms sums in {self.dtype}")
         return self.dtype == "float16"
+
+    def key(self, *more: object) -> int:
+        """Return 64 bits that choose the random bits of what is stored here, with `more` to tell parts apart."""
+        return self.rounding.key(*self.place, self.iteration, *more)
+
+    def sums_key(self, *more: object) -> int | None:
+        """Return the :meth:`key` of sums that are rounded stochastically, or None for rounding to nearest."""
+        return self.key(*more) if self.rounding.stochastic else None
+
+    def settle(self, workers: Workers, scale: float = 1.0, everything: bool = False, more: object = "") -> None:
+        """Round what a kernel has stored in float32, where it could not do so itself.
+
+        Parameters
+        ----------
+        workers : Workers
+        scale : float
+            Power of two that the stored numbers are multiples of.
+        everything : bool
+            All elements of the variable rather than the operand's regions; those rounded before stay as they are.
+        more : object
+            Tells several roundings of one operand apart.
+        """
+        if self.dtype in ("float32", "int32") or self.half:
+            return
+        groups, rows, cols = self.values.shape
+        whole = whole_boxes(np.array([[0, groups, 0, rows, 0, cols]], dtype=np.int64))
+        regions = whole if everything else self.regions
+        grid = grid_of(self.dtype, scale)
+        round_regions(self.values, regions, grid, self.rounding.stochastic, self.key(more), workers)
 
 
 Executor = Callable[[VertexSet, tuple[Bound, ...], Values, Workers, Done], None]
@@ -82,7 +127,8 @@ def _product(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, w
         transpose_left=bool(settings.get("transpose_left", False)),
         transpose_right=bool(settings.get("transpose_right", False)),
         accumulate=bool(settings.get("accumulate", False)),
-        round_every=int(str(settings["in_channels"])) if out.half else 0,
+        round_every=int(str(settings["in_channels"])) if out.half_sums else 0,
+        key=out.sums_key(),
         done=done,
         packings=values.packings,
     )
@@ -93,6 +139,7 @@ def _combine(operands: tuple[Bound, ...], how: int, workers: Workers, done: Done
     combine_regions(
         out.values, out.regions, source.values, source.regions, workers, how, source.segments, out.half, done
     )
+    out.settle(workers)
 
 
 def _copy(_vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
@@ -120,6 +167,7 @@ def _map(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, work
             node.constants,
             out.half,
         )
+        out.settle(workers)
     done(1.0)
 
 
@@ -141,6 +189,20 @@ def _reduce(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, w
     for number, (name, constants) in enumerate(finish, start=1):
         half = out.half and number == len(finish)
         map_regions(name, out.values, out.regions, flat, (ELEMENT_BY_ELEMENT,), workers, constants, half)
+    out.settle(workers)
+
+
+def _cast(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+    """Change the format, and the scale, of numbers."""
+    source, out = operands
+    scale = vertices.settings.get("scale", 1.0)
+    if scale == 1.0:
+        _combine(operands, COPY, workers, done)
+        return
+    combine_regions(
+        out.values, out.regions, source.values, source.regions, workers, COPY, source.segments, out.half, done
+    )
+    out.settle(workers, scale_of(source.values, out.dtype) if scale == AUTO else float(str(scale)))
 
 
 def _rearrange(
@@ -185,7 +247,7 @@ EXECUTORS: dict[str, Executor] = {
     "vmac": _product,
     "reduce_add": _copy,
     "reduce_rows": _reduce,
-    "cast_1d": _copy,
+    "cast_1d": _cast,
     "unary_1d": _map,
     "nonlinearity_1d": _map,
     "gelu_1d": _map,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.engine.bounds import Comparison, compare_sum
-from ipusim.engine.check_conv import Spread
+from ipusim.engine.check_conv import Formats, Spread
 from ipusim.engine.executors import Bound
 from ipusim.engine.values import Values
 from ipusim.formats import number_format
@@ -38,9 +38,12 @@ def pool(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, work
         y.half,
     )
     workers.run(task, len(y.regions), done)
+    y.settle(workers)
 
 
-def compare_pool(plan: PoolPlan, x: F32Array, y: F32Array, spread: Spread, most: int) -> Comparison:
+def compare_pool(
+    plan: PoolPlan, x: F32Array, y: F32Array, spread: Spread, most: int, formats: Formats = number_format
+) -> Comparison:
     """Compare at most `most` elements of an executed result with their windows in float64."""
     problem = plan.problem
     (height, width), (kernel_h, kernel_w) = problem.field_in, problem.kernel
@@ -53,7 +56,7 @@ def compare_pool(plan: PoolPlan, x: F32Array, y: F32Array, spread: Spread, most:
     inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
     found = x[channel, np.clip(rows, 0, height - 1), np.clip(cols, 0, width - 1)].astype(np.float64)
     value = y.reshape(-1)[at].astype(np.float64)
-    output = number_format(problem.output_format)
+    output = formats(problem.output_format)
     if plan.largest:
         reference = np.where(inside, found, -np.inf).max(axis=0)
         return compare_sum(reference, np.abs(reference), 0, value, output)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from ipusim.engine.rounding import NEAREST, Rounding
 from ipusim.ir.movement import Movement
 from ipusim.ir.program import Program, Superstep, Variable, VertexSet
 from ipusim.kernels.packing import Packings
@@ -22,6 +23,8 @@ class Values:
     program : Program
     inputs : mapping of str to float32 array
         Values of every graph input, of any shape with the right number of elements.
+    rounding : Rounding
+        How results are rounded to narrow formats.
 
     Raises
     ------
@@ -34,7 +37,8 @@ class Values:
         Packed copies of operands of matrix products.
     """
 
-    def __init__(self, program: Program, inputs: Mapping[str, F32Array]) -> None:
+    def __init__(self, program: Program, inputs: Mapping[str, F32Array], rounding: Rounding = NEAREST) -> None:
+        self.rounding = rounding
         self._sizes = {variable.storage: _n_elements(variable) for variable in program.variables.values()}
         self._arrays: dict[str, F32Array] = {}
         self.packings = Packings()

@@ -15,7 +15,7 @@ def read_attributes(draft: Draft, position: int, spec: OpSpec) -> dict[str, obje
 
     None if something is wrong with them, which is reported.
     """
-    given = _given(draft, position)
+    given = given_attributes(draft, position)
     known = {each.name: each for each in spec.attributes}
     for key in given:
         if key not in known:
@@ -33,7 +33,8 @@ def read_attributes(draft: Draft, position: int, spec: OpSpec) -> dict[str, obje
     return values if values.keys() == known.keys() >= given.keys() else None
 
 
-def _given(draft: Draft, position: int) -> Mapping[str, object]:
+def given_attributes(draft: Draft, position: int) -> Mapping[str, object]:
+    """Return the attributes of an op that stand in the file."""
     entry = draft.workload.document.data["ops"][position]
     if not isinstance(entry, Mapping):
         return {}

@@ -8,6 +8,7 @@ from ipusim.frontends.build_tensors import build_tensors, check_total_bytes
 from ipusim.frontends.draft import Draft, in_file_order
 from ipusim.frontends.expand import expand_graph
 from ipusim.frontends.model import Workload
+from ipusim.frontends.precision import insert_casts
 from ipusim.ir.graph import Graph
 
 
@@ -31,7 +32,8 @@ def build_graph(workload: Workload) -> Graph:
     used = read | {name for op in ops for name in op.outputs}
     tensors = {name: tensor for name, tensor in draft.tensors.items() if tensor and name in used}
     outputs = workload.outputs or tuple(name for op in ops for name in op.outputs if name not in read)
-    return expand_graph(Graph(workload.name, tensors, ops, outputs, workload.seed))
+    graph = Graph(workload.name, tensors, ops, outputs, workload.seed)
+    return insert_casts(expand_graph(graph))
 
 
 def draft_graph(draft: Draft) -> Draft:

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from ipusim.files.wording import did_you_mean
 from ipusim.formats import WHOLE_NUMBERS
-from ipusim.frontends.attributes import read_attributes
+from ipusim.frontends.attributes import given_attributes, read_attributes
 from ipusim.frontends.build_tensors import check_bytes
 from ipusim.frontends.draft import UNREADABLE, Draft
 from ipusim.frontends.entries import OpEntry
 from ipusim.frontends.order import report_order, writers
 from ipusim.ir.tensor import Op, Tensor
 from ipusim.ops.registry import find_op, op_names
-from ipusim.ops.spec import OpSpec, ShapeError
+from ipusim.ops.spec import OpSpec, ShapeError, settled
 
 
 def build_ops(draft: Draft) -> None:
@@ -30,6 +30,8 @@ def build_ops(draft: Draft) -> None:
         if position in draft.broken_ops:
             continue
         operands = _find_operands(draft, position, entry, known)
+        if attrs and all(operands):
+            attrs = settled(attrs, tuple(each for each in operands if each), given_attributes(draft, position))
         result = None
         if spec and _operands_are_allowed(draft, position, spec, operands) and attrs is not None:
             result = _infer(draft, position, spec, attrs, operands)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from math import prod
 
 from ipusim.formats import WHOLE_NUMBERS, number_format
+from ipusim.formats.scale import AUTO
 from ipusim.frontends.array_files import array_shape
 from ipusim.frontends.build_sparsity import build_sparsity
 from ipusim.frontends.draft import Draft
 from ipusim.frontends.entries import MAX_WHOLE, TensorEntry
 from ipusim.frontends.values import LARGEST_NORMAL
 from ipusim.ir.tensor import Init, Tensor
+from ipusim.ops.spec import is_quarter
 
 MAX_TENSOR_BYTES = 2**40
 """Most bytes of a tensor, and of all tensors together: no machine that ipusim runs on holds more."""
@@ -28,7 +30,9 @@ def build_tensors(draft: Draft) -> None:
             draft.report(
                 ("tensors", name, "memory"), f"only dense tensors stream from DRAM, and {name} is sparse", hint
             )
-        tensor = Tensor(name, entry.shape, dtype, init, sparsity, entry.memory)
+        if entry.scale != 1.0 and not is_quarter(dtype):
+            draft.report(("tensors", name, "scale"), f"{dtype} has no scale; formats of 8 bits have")
+        tensor = Tensor(name, entry.shape, dtype, init, sparsity, entry.memory, entry.scale)
         draft.tensors[name] = tensor if check_bytes(draft, ("tensors", name, "shape"), tensor) else None
 
 
@@ -90,7 +94,7 @@ def _build_init(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> Init
     if init.file is None:
         scale = spread.scale if spread else 1.0
         largest = scale * (LARGEST_NORMAL if init.normal else 1.0)
-        limit = number_format(dtype).max
+        limit = number_format(dtype).max * (float(entry.scale) if entry.scale != AUTO else float("inf"))
         if dtype != WHOLE_NUMBERS and largest > limit:
             message = f"values reach {largest:g}, beyond the largest {dtype}, {limit:g}"
             draft.report(("tensors", name, "init", init.kind, "scale"), message)

@@ -9,13 +9,17 @@ from typing import Any
 from ipusim.files.document import Document
 from ipusim.files.wording import Path
 from ipusim.formats import WHOLE_NUMBERS
+from ipusim.formats.scale import AUTO
+from ipusim.frontends.precision import PRODUCTS
+from ipusim.ops.spec import computed_format, is_quarter
 
 
 def with_casts(document: Document, formats: Mapping[str, str]) -> Document:
     """Return a document whose named weights and ops have other number formats.
 
-    An input changes its format with the ops that read it, where they agree and none is asked for by its name. Anywhere
-    else that a tensor has another format than the op that reads it, a cast is inserted; one for all that read it so.
+    An input changes its format with the ops that read it, where they agree and none is asked for by its name. Formats
+    of 8 bits concern products and convolutions alone, and the inputs that nothing else reads. Anywhere else that a
+    tensor has another format than the op that reads it, a cast is inserted; one for all that read it so.
 
     Parameters
     ----------
@@ -30,9 +34,10 @@ def with_casts(document: Document, formats: Mapping[str, str]) -> Document:
     tensors = {name: dict(entry) for name, entry in document.data["tensors"].items()}
     ops: list[dict[str, Any]] = document.data["ops"]
     written = _written_formats(tensors, ops, default)
-    wanted = [formats.get(str(op.get("name", op["output"])), written[position]) for position, op in enumerate(ops)]
+    wanted = [_wanted(op, formats, written[position]) for position, op in enumerate(ops)]
     for name, entry in tensors.items():
-        chosen = formats.get(name) or _of_readers(name, ops, wanted)
+        asked = formats.get(name, "")
+        chosen = asked if asked and not is_quarter(asked) else _of_readers(name, ops, wanted)
         if chosen and entry.get("dtype", default) not in (chosen, WHOLE_NUMBERS):
             entry["dtype"] = chosen
     now = {name: str(entry.get("dtype", default)) for name, entry in tensors.items()}
@@ -44,7 +49,7 @@ def with_casts(document: Document, formats: Mapping[str, str]) -> Document:
             now[op["output"]] = str(op.get("to", default))
         else:
             changed["inputs"] = [_in_format(name, wanted[position], now, result) for name in op["inputs"]]
-            now[op["output"]] = wanted[position]
+            now[op["output"]] = computed_format(wanted[position])
             if wanted[position] == "float32" != written[position] and changed.get("partials") == "float16":
                 changed["partials"] = "float32"
         positions[position] = len(result)
@@ -65,6 +70,12 @@ def _written_formats(
     return tuple(found)
 
 
+def _wanted(op: Mapping[str, Any], formats: Mapping[str, str], written: str) -> str:
+    """Return the format that an op computes in; of those of 8 bits only products and convolutions can."""
+    asked = formats.get(str(op.get("name", op["output"])), written)
+    return asked if op["op"] in PRODUCTS or asked == written else computed_format(asked)
+
+
 def _of_readers(name: str, ops: list[dict[str, Any]], wanted: list[str]) -> str:
     """Return the format that all ops that read a tensor compute in; empty where they differ."""
     found = {wanted[position] for position, op in enumerate(ops) if op["op"] != "cast" and name in op["inputs"]}
@@ -78,7 +89,8 @@ def _in_format(name: str, wanted: str, now: dict[str, str], result: list[dict[st
     cast = f"{name}.{wanted}"
     if cast not in now:
         now[cast] = wanted
-        result.append({"op": "cast", "inputs": [name], "output": cast, "to": wanted})
+        scale = {"scale": AUTO} if is_quarter(wanted) else {}
+        result.append({"op": "cast", "inputs": [name], "output": cast, "to": wanted, **scale})
     return cast
 
 

@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema
 from ipusim.files.units import Count, Density, Number
 from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
 from ipusim.formats import WHOLE_NUMBERS
+from ipusim.ops.cast import ScaleOf
 from ipusim.ops.spec import FORMATS
 
 MAX_EXTENT = 2**31
@@ -38,6 +39,18 @@ _NICKNAMES = {
     "float": "float32",
     "fp32": "float32",
     "f32": "float32",
+    "bf16": "bfloat16",
+    "fp8": "float8_e4m3fnuz",
+    "f8": "float8_e4m3fnuz",
+    "float8": "float8_e4m3fnuz",
+    "quarter": "float8_e4m3fnuz",
+    "f143": "float8_e4m3fnuz",
+    "e4m3": "float8_e4m3fnuz",
+    "float8_e4m3": "float8_e4m3fnuz",
+    "float8_e4m3fn": "float8_e4m3fnuz",
+    "f152": "float8_e5m2fnuz",
+    "e5m2": "float8_e5m2fnuz",
+    "float8_e5m2": "float8_e5m2fnuz",
 }
 _NAME = r"[A-Za-z_][A-Za-z0-9_.:/-]{0,99}"
 
@@ -54,7 +67,7 @@ def check_format(name: str) -> str:
     """Return `name` if it is a number format, else raise FieldError."""
     if name in FORMATS:
         return name
-    hint = did_you_mean(_NICKNAMES.get(name, name), FORMATS) or f"there are {join_words(FORMATS, 'and')}"
+    hint = did_you_mean(_NICKNAMES.get(name.lower(), name), FORMATS) or f"there are {join_words(FORMATS, 'and')}"
     raise FieldError(f"unknown number format {name!r}", hint)
 
 
@@ -82,6 +95,14 @@ TensorFormat: TypeAlias = Annotated[
 
 Extent: TypeAlias = Annotated[Count, Field(ge=1, le=MAX_EXTENT)]
 """Elements along one dimension."""
+
+
+SCALE = ScaleOf("scale", "A power of two, or auto")
+
+Scale: TypeAlias = Annotated[
+    float | Literal["auto"], BeforeValidator(lambda value: SCALE.read(value)), WithJsonSchema(SCALE.schema())
+]
+"""Scale of a tensor of 8 bits."""
 
 MAX_RANK = 8
 """Most dimensions of a tensor."""
@@ -283,6 +304,11 @@ class TensorEntry(Entry):
         default_factory=lambda: InitEntry(normal=SpreadOptions()), description="Where the values come from"
     )
     sparsity: SparsityEntry | None = Field(default=None, description="How the tensor is sparse; dense by default")
+    scale: Scale = Field(
+        default=1.0,
+        description="Of a tensor of 8 bits: its values are stored numbers times this power of two, or auto for the "
+        "smallest one that holds the largest value",
+    )
     memory: Literal["sram", "dram"] = Field(
         default="sram",
         description="Where it lies: on the tiles, or in DRAM, from where it streams in for each op that reads it",
@@ -336,6 +362,11 @@ class CompileEntry(Entry):
         description="What the compiler may do, the cheapest first, where the workload does not fit as it is: plans "
         "with less temporary data, repeated layers that share their exchange code, results that are computed again, "
         "inputs that stream in from DRAM; auto for all of them, none to leave it as it is",
+    )
+    rounding: Literal["nearest", "stochastic"] = Field(
+        default="nearest",
+        description="How results are rounded to formats narrower than float32: to the nearest number, ties to even, "
+        "or up or down at random (seeded) so that the mean is exact",
     )
 
 

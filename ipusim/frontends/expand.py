@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Init, Op, Tensor
 from ipusim.ops.registry import find_op
+from ipusim.ops.spec import settled
 
 
 def expand_graph(graph: Graph) -> Graph:
@@ -58,6 +59,7 @@ class _Parts:
         spec = find_op(kind)
         known = {each.name: each.default for each in spec.attributes} | attrs
         operands = tuple(self._tensors[name] for name in inputs)
+        known = settled(known, operands, attrs)
         shape, dtype = spec.infer(operands, known)
         name = f"{self._op.outputs[0]}#{suffix}"
         self._tensors[name] = Tensor(name, shape, dtype)

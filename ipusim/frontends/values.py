@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.errors import BadInputError, Problem
-from ipusim.formats import WHOLE_NUMBERS, round_to_format
+from ipusim.formats import WHOLE_NUMBERS, round_to_format, round_to_scale
 from ipusim.frontends.array_files import F32Array, read_array
 from ipusim.ir.tensor import Init, Tensor
 
@@ -63,20 +63,21 @@ def tensor_values(tensor: Tensor, seed: int) -> F32Array:
         given = np.array(init.values, dtype=np.float32).reshape(tensor.shape)
         return given if tensor.dtype == WHOLE_NUMBERS else round_to_format(given, tensor.dtype)
     if init.kind in ("zeros", "ones"):
-        return np.full(tensor.shape, float(init.kind == "ones"), dtype=np.float32)
+        return round_to_scale(np.full(tensor.shape, float(init.kind == "ones")), tensor.dtype, tensor.scale)
     if init.kind == "causal":
         rows, cols = tensor.shape
         return np.triu(np.full(tensor.shape, MASKED, dtype=np.float32), k=1 + cols - rows)
     kinds: dict[str, Fill] = {"normal": _normal, "uniform": _uniform, "integers": partial(_integers, init.below)}
     fill = kinds[init.kind]
     values = np.empty(prod(tensor.shape), dtype=np.float32)
+    rounded = tensor.scale == 1.0
     start = 0
     for words in _words(seed, tensor.name, len(values)):
         chunk = fill(words)
         chunk *= np.float32(init.scale)
-        values[start : start + len(words)] = round_to_format(chunk, tensor.dtype)
+        values[start : start + len(words)] = round_to_format(chunk, tensor.dtype) if rounded else chunk
         start += len(words)
-    return values.reshape(tensor.shape)
+    return (values if rounded else round_to_scale(values, tensor.dtype, tensor.scale)).reshape(tensor.shape)
 
 
 def _words(seed: int, name: str, count: int) -> Iterator[NDArray[np.uint32]]:
@@ -138,7 +139,7 @@ def _file_values(tensor: Tensor, path: Path) -> F32Array:
             raise ValueError(f"has shape {list(values.shape)}, but {tensor.name} is {list(tensor.shape)}")
         if tensor.dtype == WHOLE_NUMBERS and bool((values != np.rint(values)).any()):
             raise ValueError(f"holds values that are no whole numbers, but {tensor.name} is {tensor.dtype}")
-        values = round_to_format(values, tensor.dtype)
+        values = round_to_scale(values, tensor.dtype, tensor.scale)
         if not np.isfinite(values).all():
             raise ValueError(f"holds values beyond the range of {tensor.dtype}")
     except ValueError as error:

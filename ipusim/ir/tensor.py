@@ -88,6 +88,9 @@ class Tensor:
         None for a dense tensor.
     memory : str
         ``sram``, or ``dram`` for a graph input that lies outside the tiles and streams in for each op that reads it.
+    scale : float or str
+        Of a graph input of 8 bits: its values are stored numbers times this power of two; ``auto`` is the smallest
+        that holds the largest value.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Tensor:
     init: Init | None = None
     sparsity: Sparsity | None = None
     memory: str = "sram"
+    scale: float | str = 1.0
 
     @property
     def n_elements(self) -> int:

@@ -15,7 +15,8 @@ from llvmlite import ir
 from numba import types
 
 from ipusim.kernels.jit import host, intrinsic
-from ipusim.kernels.scalars import declared
+from ipusim.kernels.random_halves import stochastic_halves
+from ipusim.kernels.scalars import FLOAT32, NEAREST, STOCHASTIC, declared
 
 _WIDE = "avx512f" in host()[1]
 
@@ -38,7 +39,7 @@ _FLOAT_BYTES = 4
 
 
 class _Arguments(NamedTuple):
-    rounded: ir.Value
+    rounding: ir.Value
     values: ir.Value
     block_bytes: ir.Value
     row_bytes: ir.Value
@@ -50,6 +51,10 @@ class _Arguments(NamedTuple):
     target: ir.Value
     target_bytes: ir.Value
     added: ir.Value
+    number: ir.Value
+    pitch: ir.Value
+    step: ir.Value
+    key: ir.Value
 
 
 @intrinsic
@@ -57,7 +62,7 @@ def block_row(
     _typing: Any,
     single: Any,
     vectors: Any,
-    rounded: Any,
+    rounding: Any,
     values: Any,
     block_bytes: Any,
     row_bytes: Any,
@@ -69,6 +74,10 @@ def block_row(
     target: Any,
     target_bytes: Any,
     added: Any,
+    number: Any,
+    pitch: Any,
+    step: Any,
+    key: Any,
 ) -> Any:
     """Multiply :data:`BAND_ROWS` rows of a row of blocks with a panel, or the one row of single elements.
 
@@ -78,8 +87,9 @@ def block_row(
         Blocks of one element: one row, and `depth` is 1.
     vectors : int
         Vectors of columns: at most :data:`SINGLE_VECTORS` or :data:`BAND_VECTORS`.
-    rounded : bool
-        Round the sums to float16: after every block, or of single elements after the last.
+    rounding : int
+        After every block, or of single elements after the last, round the sums to float16: not (0), to nearest (1), or
+        stochastic (2).
     values : int
         Address of the first of these rows in the first block (float32).
     block_bytes, row_bytes : int
@@ -96,18 +106,20 @@ def block_row(
         Address of the results (float32), and from one row of them to the next.
     added : bool
         The sums start with what is there; else with zero.
+    number, pitch, step, key : int
+        For stochastic rounding: number of the first result in its array and from one row to the next, how often the
+        results were rounded before, and 64 bits that choose the random bits.
 
     Notes
     -----
     A NaN result always has the same bits, since the sign of one that an operation makes differs between processors.
     """
-    signature = types.void(types.boolean, types.intp, types.boolean, *[types.intp] * 10, types.boolean)
+    signature = types.void(types.boolean, *[types.intp] * 12, types.boolean, *[types.intp] * 4)
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
         one_row, width = arguments[:2]
         given = _Arguments(*arguments[2:])
-        flag = ir.IntType(1)
-        given = given._replace(rounded=builder.trunc(given.rounded, flag), added=builder.trunc(given.added, flag))
+        given = given._replace(added=builder.trunc(given.added, ir.IntType(1)))
         end = builder.append_basic_block("row_done")
         key = builder.add(builder.mul(builder.zext(one_row, _I64), _int(SINGLE_VECTORS)), width)
         switch = builder.switch(key, end)
@@ -128,9 +140,8 @@ def block_row(
 def _generate(builder: ir.IRBuilder, rows: int, vectors: int, given: _Arguments) -> None:
     """Emit the code of one shape: loop over blocks and their depth with the sums in registers, then store them."""
     before = builder.block
-    outer, inner, after, narrow, latch, store = (
-        builder.append_basic_block(name) for name in ("block", "depth", "after", "round", "latch", "store")
-    )
+    names = ("block", "depth", "after", "round", "random", "latch", "store")
+    outer, inner, after, narrow, random, latch, store = (builder.append_basic_block(name) for name in names)
     met_bytes = builder.mul(given.depth, given.line_bytes)
     zero = ir.Constant(_VECTOR, None)
     addresses = [
@@ -143,8 +154,8 @@ def _generate(builder: ir.IRBuilder, rows: int, vectors: int, given: _Arguments)
     builder.branch(outer)
 
     builder.position_at_end(outer)
-    remaining, values, places = (
-        _phi(builder, _I64, (value, before)) for value in (given.count, given.values, given.places)
+    remaining, values, places, step = (
+        _phi(builder, _I64, (value, before)) for value in (given.count, given.values, given.places, given.step)
     )
     start = [_phi(builder, _VECTOR, (number, before)) for number in initial]
     place = builder.load(builder.inttoptr(places, _I64.as_pointer()))
@@ -170,21 +181,35 @@ def _generate(builder: ir.IRBuilder, rows: int, vectors: int, given: _Arguments)
 
     builder.position_at_end(after)
     last = builder.icmp_signed("<=", remaining, _int(1))
-    now = given.rounded if rows > 1 else builder.and_(given.rounded, last)
-    builder.cbranch(now, narrow, latch)
+    now = given.rounding if rows > 1 else builder.select(last, given.rounding, _int(FLOAT32))
+    how = builder.switch(now, latch)
+    how.add_case(_int(NEAREST), narrow)
+    how.add_case(_int(STOCHASTIC), random)
     builder.position_at_end(narrow)
     halves = [builder.fpext(builder.fptrunc(number, _HALVES), _VECTOR) for number in added]
     builder.branch(latch)
 
+    builder.position_at_end(random)
+    numbers = [builder.add(given.number, builder.mul(given.pitch, _int(row))) for row in range(rows)]
+    drawn = []
+    for i, number in enumerate(added):
+        first = builder.add(numbers[i // vectors], _int(i % vectors * LANES))
+        drawn.append(stochastic_halves(builder, number, first, step, given.key))
+    builder.branch(latch)
+
     builder.position_at_end(latch)
-    kept = [_phi(builder, _VECTOR, (wide, after), (half, narrow)) for wide, half in zip(added, halves, strict=True)]
+    kept = [
+        _phi(builder, _VECTOR, (wide, after), (half, narrow), (either, random))
+        for wide, half, either in zip(added, halves, drawn, strict=True)
+    ]
     following = [
         builder.sub(remaining, _int(1)),
         builder.add(values, given.block_bytes),
         builder.add(places, _int(_I64.width // 8)),
+        builder.add(step, _int(1)),
     ]
     builder.cbranch(last, store, outer)
-    for phi, number in zip([remaining, values, places, *start], [*following, *kept], strict=True):
+    for phi, number in zip([remaining, values, places, step, *start], [*following, *kept], strict=True):
         phi.add_incoming(number, latch)
 
     builder.position_at_end(store)

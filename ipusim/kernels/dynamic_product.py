@@ -16,6 +16,7 @@ from ipusim.ir.regions import IntArray
 from ipusim.kernels.block_row import BAND_ROWS, BAND_VECTORS, LANES, SINGLE_VECTORS, block_row
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
+from ipusim.kernels.scalars import FLOAT32, NEAREST, STOCHASTIC
 from ipusim.kernels.workers import Done, Workers
 
 
@@ -77,6 +78,10 @@ class Form(NamedTuple):
         Round sums to float16 whenever they are stored: after every block.
     cleared : bool
         The sums start from zero, whatever `out` holds.
+    stochastic : bool
+        Round at random, else to nearest.
+    key : int
+        For stochastic rounding: a signed word of 64 bits that chooses the random bits, with tile, place and block.
     """
 
     header: int
@@ -85,6 +90,8 @@ class Form(NamedTuple):
     transposed: bool
     half: bool
     cleared: bool
+    stochastic: bool = False
+    key: int = 0
 
 
 def multiply_buckets(
@@ -149,8 +156,9 @@ def _multiply_range(
                 if words[here] == held.region[tile]:
                     values = held.values[bucket, slot * form.block_size * form.block_size :]
                     _multiply_sub_group(
-                        words[here:], values, form, operand, dense.rows, sums, out.rows, width, most, places
-                    )
+                        words[here:], values, form, operand, dense.rows, sums, out.rows, width, most, places,
+                        tile * len(sums), bucket * held.values.shape[1] + slot,
+                    )  # fmt: skip
                 slot += int(words[here + 3])
                 here += int(words[here + 4])
         _move(out, begin, end, sums, width, most, True)
@@ -168,8 +176,14 @@ def _multiply_sub_group(
     width: int,
     most: int,
     places: IntArray,
+    number: int,
+    step: int,
 ) -> None:
-    """Multiply the rows of one sub-group, whose metadata begin `words` and whose blocks begin `values`."""
+    """Multiply the rows of one sub-group, whose metadata begin `words` and whose blocks begin `values`.
+
+    `number` is that of the first of the tile's sums among those of all tiles, `step` that of the first block among all.
+    """
+    rounding = (STOCHASTIC if form.stochastic else NEAREST) if form.half else FLOAT32
     size = form.block_size
     single = size == 1
     n_rows = int(words[6 if single else 5]) + 1
@@ -189,21 +203,25 @@ def _multiply_sub_group(
             held = min(most, width - col)
             line = 4 * held
             panel = operand.ctypes.data + 4 * col * operand_rows
+            panel_number = number + col * sums_rows
             target = sums.ctypes.data + 4 * col * sums_rows
             for part in range(0, size, band):
                 if not form.transposed:
                     block_row(
-                        single, held // LANES, form.half, value + 4 * size * part, block_bytes, 4 * size, size,
+                        single, held // LANES, rounding, value + 4 * size * part, block_bytes, 4 * size, size,
                         start, count, panel, line, target + (row + part) * line, line, True,
+                        panel_number + (row + part) * held, held, step, form.key,
                     )  # fmt: skip
                     continue
                 for i in range(count):
                     block_row(
-                        single, held // LANES, form.half, value + i * block_bytes + 4 * size * part, block_bytes,
+                        single, held // LANES, rounding, value + i * block_bytes + 4 * size * part, block_bytes,
                         4 * size, size, start + 8 * count, 1, panel, line,
                         target + (places[i] * size + part) * line, line, True,
+                        panel_number + (places[i] * size + part) * held, held, step + i, form.key,
                     )  # fmt: skip
         value += count * block_bytes
+        step += count
         cursor += 2 + count
 
 

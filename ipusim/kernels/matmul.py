@@ -14,7 +14,7 @@ import numpy as np
 from ipusim.ir.regions import IntArray, volume
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array, PackedBlocks, Packings, distinct, panel_lines
-from ipusim.kernels.scalars import LINE_BYTES, span
+from ipusim.kernels.scalars import FLOAT32, LINE_BYTES, NEAREST, STOCHASTIC, signed_word, span
 from ipusim.kernels.tile_product import COLUMNS, LANES, ROWS, UNIT_ROWS, tile_product
 from ipusim.kernels.workers import Done, Workers, share_of
 
@@ -37,6 +37,7 @@ def multiply_boxes(
     transpose_right: bool = False,
     accumulate: bool = False,
     round_every: int = 0,
+    key: int | None = None,
     done: Done | None = None,
     packings: Packings | None = None,
 ) -> None:
@@ -60,6 +61,9 @@ def multiply_boxes(
     round_every : int
         0 for float32 sums. Otherwise the sum is rounded to float16 after every so many products, counted from the
         start of the box, and after the last.
+    key : int, optional
+        Round to float16 stochastically, with random bits that follow from these 64 bits, the number of the element in
+        `out` and how often it was rounded before; to nearest by default.
     done : callable, optional
         Told which fraction of the work is done.
     packings : Packings, optional
@@ -93,6 +97,8 @@ def multiply_boxes(
             which_right,
             accumulate,
             round_every,
+            (NEAREST if key is None else STOCHASTIC) if round_every else FLOAT32,
+            signed_word(key or 0),
         )
         workers.run(task, len(vertices), share_of(done, number, n_passes))
 
@@ -135,6 +141,8 @@ def _multiply_range(
     which_right: IntArray,
     accumulate: bool,
     round_every: int,
+    rounding: int,
+    key: int,
     first: int,
     last: int,
 ) -> None:
@@ -158,7 +166,8 @@ def _multiply_range(
         rows, cols = box[3] - box[2], box[5] - box[4]
         if not accumulate:
             _clear_beyond(out[box[0]], box, min(lines_left, rows) if depth > 0 else 0, lines_right)
-        corner = out.ctypes.data + 4 * ((box[0] * out.shape[1] + box[2]) * stride + box[4])
+        number = (box[0] * out.shape[1] + box[2]) * stride + box[4]
+        corner = out.ctypes.data + 4 * number
         for start in range(0, depth, block):
             products = min(block, depth - start)
             group = products if round_every == 0 else round_every
@@ -187,7 +196,7 @@ def _multiply_range(
                     tile_product(
                         height // UNIT_ROWS,
                         width // LANES,
-                        round_every > 0,
+                        rounding,
                         panel_left,
                         panel_right,
                         accumulate or not begins,
@@ -199,6 +208,10 @@ def _multiply_range(
                         group,
                         next_left,
                         next_right + LINE_BYTES * products * (row // ROWS % 2),
+                        number + row * stride + col,
+                        stride,
+                        start // block * max(1, block // group),
+                        key,
                     )
                     if ends and not whole:
                         _copy_edge(tile, target, stride, rows - row, cols - col, height, width, True)

@@ -17,7 +17,7 @@ from ipusim.kernels.block_row import BAND_ROWS, LANES, block_row
 from ipusim.kernels.dots import DOT_LANES, DOTS, dots
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
-from ipusim.kernels.scalars import half_grid
+from ipusim.kernels.scalars import FLOAT32, half_grid
 from ipusim.kernels.workers import Done, Workers
 
 _NAN = np.float32(np.nan)
@@ -321,9 +321,9 @@ def _block(
     local.addresses[0] = 0
     for part in range(0, size, BAND_ROWS):
         block_row(
-            False, panel // LANES, False, local.left.ctypes.data + 4 * (line + part * depth), 0, 4 * depth,
+            False, panel // LANES, FLOAT32, local.left.ctypes.data + 4 * (line + part * depth), 0, 4 * depth,
             depth, local.addresses.ctypes.data, 1, local.right.ctypes.data + 4 * start, 4 * panel,
-            local.products.ctypes.data, 4 * panel, False,
+            local.products.ctypes.data, 4 * panel, False, 0, 0, 0, 0,
         )  # fmt: skip
         for i in range(BAND_ROWS):
             _add(local.products[i * panel :], size, sums[(part + i) * size :], half)

@@ -11,6 +11,9 @@ from numba.np.arrayobj import populate_array
 
 from ipusim.kernels.jit import intrinsic
 
+FLOAT32, NEAREST, STOCHASTIC = 0, 1, 2
+"""How sums are rounded in the course of a product: not beyond float32, or to float16 in one of two ways."""
+
 LINE_BYTES = 64
 """What one fetch brings into the cache."""
 
@@ -72,6 +75,26 @@ def declared(builder: ir.IRBuilder, kind: ir.FunctionType, name: str) -> ir.Func
 
 
 @intrinsic
+def single_bits(_typing: Any, _value: Any) -> Any:
+    """Return the 32 bits of a float32 as an uint32."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.uint32(types.float32), generate
+
+
+@intrinsic
+def bits_single(_typing: Any, _value: Any) -> Any:
+    """Return the float32 that 32 bits stand for."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.uint32), generate
+
+
+@intrinsic
 def double_bits(_typing: Any, _value: Any) -> Any:
     """Return the 64 bits of a float64 as an int64."""
 
@@ -89,3 +112,9 @@ def bits_double(_typing: Any, _value: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
 
     return types.float64(types.int64), generate
+
+
+def signed_word(key: int) -> int:
+    """Return 64 bits as the signed number that kernels take."""
+    key &= (1 << 64) - 1
+    return key - (1 << 64) if key >> 63 else key

@@ -14,7 +14,7 @@ from ipusim.ir.regions import IntArray
 from ipusim.kernels.block_row import BAND_ROWS, BAND_VECTORS, LANES, SINGLE_VECTORS, block_row
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array, PackedBlocks, pack
-from ipusim.kernels.scalars import half_grid
+from ipusim.kernels.scalars import FLOAT32, NEAREST, STOCHASTIC, half_grid, signed_word
 from ipusim.kernels.workers import Done, Workers
 
 _NAN = np.float32(np.nan)
@@ -40,6 +40,7 @@ def multiply_runs(
     half: bool,
     workers: Workers,
     done: Done | None = None,
+    key: int | None = None,
 ) -> None:
     """Compute the partial rows of all runs of one layout, for some panels of columns.
 
@@ -68,6 +69,9 @@ def multiply_runs(
     workers : Workers
     done : callable, optional
         Told which fraction is done.
+    key : int, optional
+        Round stochastically, with random bits that follow from these 64 bits, the number of the element in `out` and
+        how often it was rounded before; to nearest by default.
     """
     width = panel_columns(block_size)
     panels = pack(dense, boxes, transposed, width, LANES, workers)
@@ -82,7 +86,8 @@ def multiply_runs(
         out,
         out_cols,
         block_size,
-        half,
+        (NEAREST if key is None else STOCHASTIC) if half else FLOAT32,
+        signed_word(key or 0),
     )
     workers.run(task, len(boxes) * n_runs, done)
 
@@ -97,7 +102,8 @@ def _multiply_range(
     out: F32Array,
     out_cols: IntArray,
     block_size: int,
-    half: bool,
+    rounding: int,
+    key: int,
     first: int,
     last: int,
 ) -> None:
@@ -127,7 +133,7 @@ def _multiply_range(
                 block_row(
                     single,
                     vectors,
-                    half,
+                    rounding,
                     values_start + begin * block_bytes + part * row_bytes,
                     block_bytes,
                     row_bytes,
@@ -139,6 +145,10 @@ def _multiply_range(
                     address,
                     stride,
                     False,
+                    (row * block_size + part) * out.shape[1] + col,
+                    out.shape[1],
+                    0,
+                    key,
                 )
                 if not whole:
                     for i in range(band):

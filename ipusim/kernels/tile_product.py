@@ -15,7 +15,8 @@ from llvmlite import ir
 from numba import types
 
 from ipusim.kernels.jit import host, intrinsic
-from ipusim.kernels.scalars import LINE_BYTES, declared, emit_fetch
+from ipusim.kernels.random_halves import stochastic_halves
+from ipusim.kernels.scalars import LINE_BYTES, NEAREST, STOCHASTIC, declared, emit_fetch
 
 _WIDE = "avx512f" in host()[1]
 
@@ -38,7 +39,7 @@ _FLOAT_BYTES = 4
 
 
 class _Arguments(NamedTuple):
-    rounded: ir.Value
+    rounding: ir.Value
     left: ir.Value
     right: ir.Value
     begun: ir.Value
@@ -50,6 +51,10 @@ class _Arguments(NamedTuple):
     group: ir.Value
     next_left: ir.Value
     next_right: ir.Value
+    number: ir.Value
+    pitch: ir.Value
+    step: ir.Value
+    key: ir.Value
 
 
 @intrinsic
@@ -57,7 +62,7 @@ def tile_product(
     _typing: Any,
     units: Any,
     vectors: Any,
-    rounded: Any,
+    rounding: Any,
     left: Any,
     right: Any,
     begun: Any,
@@ -69,6 +74,10 @@ def tile_product(
     group: Any,
     next_left: Any,
     next_right: Any,
+    number: Any,
+    pitch: Any,
+    step: Any,
+    key: Any,
 ) -> Any:
     """Multiply a packed panel of rows with a packed panel of columns, and add the products to a tile of sums.
 
@@ -76,8 +85,9 @@ def tile_product(
     ----------
     units, vectors : int
         The tile has ``units * UNIT_ROWS`` rows (1 to 3 units) and ``vectors * LANES`` columns (1 or 2 vectors).
-    rounded : bool
-        Round the sums to float16 after every `group` products, and after the last.
+    rounding : int
+        After every `group` products, and after the last, round the sums to float16: not (0), to nearest (1), or
+        stochastic (2).
     left, right : int
         Addresses of float32 panels ``[depth, rows]`` and ``[depth, columns]``.
     begun : bool
@@ -92,13 +102,17 @@ def tile_product(
     next_left, next_right : int
         Addresses of what is wanted next. As much as a panel of rows, and a cache line for each step of depth, are
         fetched into the cache on the way.
+    number, pitch : int
+        For stochastic rounding: number of the first element of the tile in the result, and of a row of it.
+    step, key : int
+        How often the sums were rounded before; 64 bits that choose the random bits.
 
     Notes
     -----
     A NaN result always has the same bits, since the sign of one that an operation makes differs between processors.
     """
     sides = [types.intp] * 2
-    signature = types.void(*sides, types.boolean, *sides, types.boolean, *sides, *sides, *[types.intp] * 4)
+    signature = types.void(*sides, types.intp, *sides, types.boolean, *sides, *sides, *[types.intp] * 8)
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
         count, width = arguments[:2]
@@ -119,9 +133,8 @@ def tile_product(
 def _generate_tile(builder: ir.IRBuilder, rows: int, vectors: int, given: _Arguments) -> None:
     """Emit the code of one tile shape: load the sums, loop over groups and depth, store the sums."""
     before = builder.block
-    load, outer, inner, after, narrow, latch, store = (
-        builder.append_basic_block(name) for name in ("load", "group", "depth", "after", "round", "latch", "store")
-    )
+    names = ("load", "group", "depth", "after", "round", "random", "latch", "store")
+    load, outer, inner, after, narrow, random, latch, store = (builder.append_basic_block(name) for name in names)
     zero = ir.Constant(_VECTOR, None)
     builder.cbranch(given.begun, load, outer)
 
@@ -131,9 +144,9 @@ def _generate_tile(builder: ir.IRBuilder, rows: int, vectors: int, given: _Argum
     builder.branch(outer)
 
     builder.position_at_end(outer)
-    remaining, *addresses = (
+    remaining, step, *addresses = (
         _phi(builder, _I64, (value, before), (value, load))
-        for value in (given.depth, given.left, given.right, given.next_left, given.next_right)
+        for value in (given.depth, given.step, given.left, given.right, given.next_left, given.next_right)
     )
     start = [_phi(builder, _VECTOR, (zero, before), (value, load)) for value in loaded]
     products = builder.select(builder.icmp_signed("<", remaining, given.group), remaining, given.group)
@@ -154,17 +167,31 @@ def _generate_tile(builder: ir.IRBuilder, rows: int, vectors: int, given: _Argum
         phi.add_incoming(value, inner)
 
     builder.position_at_end(after)
-    builder.cbranch(given.rounded, narrow, latch)
+    how = builder.switch(given.rounding, latch)
+    how.add_case(_int(NEAREST), narrow)
+    how.add_case(_int(STOCHASTIC), random)
 
     builder.position_at_end(narrow)
     halves = [builder.fpext(builder.fptrunc(value, _HALVES), _VECTOR) for value in added]
     builder.branch(latch)
 
+    builder.position_at_end(random)
+    numbers = [builder.add(given.number, builder.mul(given.pitch, _int(row))) for row in range(rows)]
+    drawn = []
+    for i, value in enumerate(added):
+        first = builder.add(numbers[i // vectors], _int(i % vectors * LANES))
+        drawn.append(stochastic_halves(builder, value, first, step, given.key))
+    builder.branch(latch)
+
     builder.position_at_end(latch)
-    kept = [_phi(builder, _VECTOR, (wide, after), (half, narrow)) for wide, half in zip(added, halves, strict=True)]
+    kept = [
+        _phi(builder, _VECTOR, (wide, after), (half, narrow), (either, random))
+        for wide, half, either in zip(added, halves, drawn, strict=True)
+    ]
+    step_next = builder.add(step, _int(1))
     left_over = builder.sub(remaining, products)
     builder.cbranch(builder.icmp_signed(">", left_over, _int(0)), outer, store)
-    for phi, value in zip([remaining, *addresses, *start], [left_over, *moved, *kept], strict=True):
+    for phi, value in zip([remaining, step, *addresses, *start], [left_over, step_next, *moved, *kept], strict=True):
         phi.add_incoming(value, latch)
 
     builder.position_at_end(store)

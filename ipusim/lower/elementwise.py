@@ -63,13 +63,15 @@ def lower_cast(builder: Builder, op: Op) -> None:
     shape, home = common_place(builder, op, op.inputs, False)
     source = bring(builder, op.name, op.inputs[0], shape, home)
     result = builder.place_tensor(op.outputs[0], shape, home)
+    settings: dict[str, object] = {"op": "cast", "dtype": result.dtype, "input": source.dtype, "output": result.dtype}
+    scale = op.attrs.get("scale", 1.0)
     vertices = VertexSet(
         "cast_1d",
         "cast",
         home.tile,
         {"elements": home.regions.n_elements * home.regions.count},
         (Operand(source.name, "in", home.regions), Operand(result.name, "out", home.regions)),
-        {"op": "cast", "dtype": result.dtype, "input": source.dtype, "output": result.dtype},
+        settings if scale == 1.0 else settings | {"scale": scale},
     )
     builder.steps.append(Superstep(f"{op.name}/compute", op.name, (vertices,)))
 

@@ -7,7 +7,18 @@ import numpy as np
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
 from ipusim.ops.softmax import softmax
-from ipusim.ops.spec import Attrs, Expansion, F64Array, Flag, Real, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import (
+    Attrs,
+    Expansion,
+    F64Array,
+    Flag,
+    Real,
+    ShapeError,
+    TensorType,
+    computed_format,
+    shared_dtype,
+    shown,
+)
 
 
 def _infer(inputs: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
@@ -25,7 +36,7 @@ def _infer(inputs: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
     if queries.shape[-3] % keys.shape[-3]:
         message = f"{queries.shape[-3]} heads of queries cannot share {keys.shape[-3]} heads of keys evenly"
         raise ShapeError(message, operand=1)
-    return TensorType((*queries.shape[:-1], values.shape[-1]), common_dtype(inputs))
+    return TensorType((*queries.shape[:-1], values.shape[-1]), shared_dtype(inputs))
 
 
 def _scale(queries: tuple[int, ...], attrs: Attrs) -> float:
@@ -55,7 +66,7 @@ def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
     scores = graph.add("scale_shift", scores, scale=_scale(queries.shape, attrs))
     if attrs["causal"]:
         scores = graph.add("reshape", scores, shape=(*batch, heads, rows, cols)) if groups != heads else scores
-        scores = graph.add("add", scores, graph.constant("causal", (rows, cols), queries.dtype))
+        scores = graph.add("add", scores, graph.constant("causal", (rows, cols), computed_format(queries.dtype)))
         scores = graph.add("reshape", scores, shape=(*folded[:-1], cols)) if groups != heads else scores
     weights = graph.add("softmax", scores)
     result = graph.add("matmul", weights, values.name)

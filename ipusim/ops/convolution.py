@@ -9,7 +9,17 @@ import numpy as np
 
 from ipusim.files.wording import FieldError, describe
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import FORMATS, Attrs, Choice, F64Array, OpSpec, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import (
+    PARTIALS_FORMATS,
+    Attrs,
+    Choice,
+    F64Array,
+    OpSpec,
+    ShapeError,
+    TensorType,
+    product_dtype,
+    shown,
+)
 from ipusim.ops.window import (
     DILATION,
     LARGEST,
@@ -63,10 +73,7 @@ def convolution(name: str, rank: int) -> OpSpec:
         assert isinstance(groups, int)
         _check_channels(x, w, groups)
         extents = slid_extents(convolution_window(w, attrs), x.shape[2:], f"the kernel of {shown(w)}")
-        dtype = common_dtype(inputs)
-        if attrs["partials"] == "float16" and dtype == "float32":
-            raise ShapeError("partials float16 are narrower than the float32 operands", attribute="partials")
-        return TensorType((x.shape[0], w.shape[0], *extents), dtype)
+        return TensorType((x.shape[0], w.shape[0], *extents), product_dtype(inputs, attrs))
 
     return OpSpec(
         name=name,
@@ -80,7 +87,7 @@ def convolution(name: str, rank: int) -> OpSpec:
             PADDING,
             DILATION,
             Groups("groups", "Groups of channels that do not mix; as many as channels is a depthwise convolution"),
-            Choice("partials", "Number format of partial sums", choices=FORMATS, default="float32"),
+            Choice("partials", "Number format of partial sums", choices=PARTIALS_FORMATS, default="float32"),
         ),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
-from ipusim.ops.spec import Attrs, Expansion, F64Array, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import Attrs, Expansion, F64Array, ShapeError, TensorType, shared_dtype, shown
 
 
 def _infer(inputs: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
@@ -14,7 +14,7 @@ def _infer(inputs: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
     if logits.shape != targets.shape:
         message = f"{shown(logits)} and {shown(targets)} differ in shape"
         raise ShapeError(message, operand=1, hint="targets are a probability for each class")
-    return TensorType((1,), common_dtype(inputs))
+    return TensorType((1,), shared_dtype(inputs))
 
 
 def _reference(arrays: tuple[F64Array, ...], _attrs: Attrs) -> F64Array:

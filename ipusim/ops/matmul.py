@@ -7,7 +7,18 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import FORMATS, Attrs, Choice, F64Array, Flag, OpSpec, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import (
+    PARTIALS_FORMATS,
+    Attrs,
+    Choice,
+    F64Array,
+    Flag,
+    OpSpec,
+    ShapeError,
+    TensorType,
+    product_dtype,
+    shown,
+)
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -35,10 +46,7 @@ def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
             operand=1,
             hint="they must be equal, or one operand must be a plain matrix",
         )
-    dtype = common_dtype(inputs)
-    if attrs["partials"] == "float16" and dtype == "float32":
-        raise ShapeError("partials float16 are narrower than the float32 operands", attribute="partials")
-    return TensorType((*(batch_a or batch_b), m, n), dtype)
+    return TensorType((*(batch_a or batch_b), m, n), product_dtype(inputs, attrs))
 
 
 def matrix_extents(a: tuple[int, ...], b: tuple[int, ...], attrs: Attrs) -> tuple[int, int, int, int]:
@@ -90,7 +98,7 @@ OP = OpSpec(
     attributes=(
         Flag("transpose_a", "Swap the last two dimensions of the first operand"),
         Flag("transpose_b", "Swap the last two dimensions of the second operand"),
-        Choice("partials", "Number format of partial sums", choices=FORMATS, default="float32"),
+        Choice("partials", "Number format of partial sums", choices=PARTIALS_FORMATS, default="float32"),
     ),
     sparse_inputs=(0, 1),
 )

@@ -11,7 +11,19 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import FORMATS, Attrs, Choice, F64Array, Flag, OpSpec, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import (
+    PARTIALS_FORMATS,
+    Attrs,
+    Choice,
+    F64Array,
+    Flag,
+    OpSpec,
+    ShapeError,
+    TensorType,
+    common_dtype,
+    is_quarter,
+    shown,
+)
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -23,6 +35,8 @@ def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
                 operand=position,
             )
     dtype = common_dtype(inputs)
+    if is_quarter(dtype):
+        raise ShapeError(f"no vertex multiplies at non-zeros in {dtype}", operand=0, hint="insert a cast to float16")
     m, n, k, n_b = matrix_extents(a.shape, b.shape, attrs)
     if n != n_b or a.shape[:-2] != b.shape[:-2]:
         raise ShapeError(
@@ -32,8 +46,8 @@ def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
         )
     if like.shape != (m, k):
         raise ShapeError(f"the product is [{m}, {k}], but {shown(like)} is to say where it is wanted", operand=2)
-    if attrs["partials"] == "float16" and dtype == "float32":
-        raise ShapeError("partials float16 are narrower than the float32 operands", attribute="partials")
+    if attrs["partials"] == "float16" and dtype != "float16":
+        raise ShapeError(f"partials float16 are narrower than the {dtype} operands", attribute="partials")
     return TensorType((m, k), dtype)
 
 
@@ -68,7 +82,7 @@ OP = OpSpec(
     attributes=(
         Flag("transpose_a", "Swap the last two dimensions of the first operand"),
         Flag("transpose_b", "Swap the last two dimensions of the second operand, which is then [n, k]"),
-        Choice("partials", "Number format of partial sums", choices=FORMATS, default="float32"),
+        Choice("partials", "Number format of partial sums", choices=PARTIALS_FORMATS, default="float32"),
     ),
     sparse_inputs=(2,),
     sparse_result=2,

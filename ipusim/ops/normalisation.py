@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.inverse_deviation import EPSILON
 from ipusim.ops.reduction import OPERAND, axis_of
-from ipusim.ops.spec import Attrs, Expansion, ShapeError, TensorType, common_dtype, shown
+from ipusim.ops.spec import Attrs, Expansion, ShapeError, TensorType, shared_dtype, shown
 
 __all__ = ["EPSILON", "centred", "check_channels", "check_rows", "inverse_deviation", "per_channel"]
 
@@ -41,7 +41,7 @@ def _check(inputs: tuple[Tensor, ...], extent: int, what: str) -> TensorType:
                 operand=position,
                 hint=f"its shape must be [{extent}]",
             )
-    return TensorType(x.shape, common_dtype(inputs))
+    return TensorType(x.shape, shared_dtype(inputs))
 
 
 def centred(graph: Expansion, x: Tensor, axes: tuple[int, ...]) -> str:

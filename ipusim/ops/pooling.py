@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import Attrs, F64Array, Flag, OpSpec, ShapeError, TensorType, shown
+from ipusim.ops.spec import Attrs, F64Array, Flag, OpSpec, ShapeError, TensorType, computed_format, shown
 from ipusim.ops.window import PADDING, Extents, Window, padded_input, per_dimension, sides, slid_extents, window_element
 
 KERNEL = Extents("kernel", "Extent of a window", default=None)
@@ -45,7 +45,7 @@ def pooling(name: str, rank: int, largest: bool) -> OpSpec:
             form = "[batch, channels, width]" if rank == 1 else "[batch, channels, height, width]"
             raise ShapeError(f"{name} needs {form}, but {shown(x)} has {len(x.shape)} dimensions", operand=0)
         window = pooling_window(attrs, rank)
-        return TensorType((*x.shape[:2], *slid_extents(window, x.shape[2:], "the kernel")), x.dtype)
+        return TensorType((*x.shape[:2], *slid_extents(window, x.shape[2:], "the kernel")), computed_format(x.dtype))
 
     def flops(
         _inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], attrs: Attrs, _nonzeros: tuple[int, ...]

@@ -19,6 +19,7 @@ from ipusim.ops.spec import (
     ShapeError,
     TensorType,
     Wholes,
+    computed_format,
     shown,
 )
 
@@ -96,7 +97,7 @@ def reduction(
             for axis, extent in enumerate(x.shape)
             if attrs["keepdims"] or axis not in axes
         )
-        return TensorType(kept or (1,), x.dtype if attrs["dtype"] == OPERAND else str(attrs["dtype"]))
+        return TensorType(kept or (1,), computed_format(x.dtype) if attrs["dtype"] == OPERAND else str(attrs["dtype"]))
 
     def flops(operands: tuple[Tensor, ...], _outputs: tuple[Tensor, ...], _attrs: Attrs, _n: tuple[int, ...]) -> int:
         return flops_per_element * prod(operands[0].shape)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 from math import isfinite, prod
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -18,8 +18,11 @@ Attrs = Mapping[str, object]
 F64Array = NDArray[np.float64]
 F32Array = NDArray[np.float32]
 
-FORMATS = ("float16", "float32")
-"""Number formats that operators compute in."""
+FORMATS = ("float16", "float32", "bfloat16", "float8_e4m3fnuz", "float8_e5m2fnuz")
+"""Number formats of tensors."""
+
+PARTIALS_FORMATS = ("float16", "float32")
+"""Number formats of partial sums."""
 
 
 class TensorType(NamedTuple):
@@ -286,6 +289,65 @@ def shown(tensor: Tensor) -> str:
     return f"{tensor.name} {list(tensor.shape)}"
 
 
+def is_quarter(dtype: str) -> bool:
+    """Return whether a number format has 8 bits: only matrix products compute in such formats."""
+    return dtype.startswith("float8")
+
+
+def computed_format(dtype: str) -> str:
+    """Return the format in which everything but a matrix product takes its operands: float16 for one of 8 bits."""
+    return "float16" if is_quarter(dtype) else dtype
+
+
+def shared_dtype(inputs: tuple[Tensor, ...]) -> str:
+    """Return the number format that all operands share once those of 8 bits are cast to float16.
+
+    Raises
+    ------
+    ShapeError
+        As :func:`common_dtype`.
+    """
+    return common_dtype(tuple(replace(tensor, dtype=computed_format(tensor.dtype)) for tensor in inputs))
+
+
+def product_dtype(inputs: tuple[Tensor, ...], attrs: Attrs) -> str:
+    """Return the number format of the result of a matrix product or a convolution.
+
+    With an operand of 8 bits the others are cast to its format, and the result is float16 as on the device; otherwise
+    all operands and the result have one format.
+
+    Raises
+    ------
+    ShapeError
+        The formats differ, partial sums are narrower than the operands, or a sparse operand has 8 bits.
+    """
+    for position, tensor in enumerate(inputs):
+        if tensor.sparsity and is_quarter(tensor.dtype):
+            message = f"no vertex multiplies sparse tensors of 8 bits, and {tensor.name} is {tensor.dtype}"
+            raise ShapeError(message, operand=position, hint="declare it as float16, or store it dense")
+    if any(tensor.sparsity for tensor in inputs):
+        dtype = shared_dtype(inputs)
+    elif any(is_quarter(tensor.dtype) for tensor in inputs):
+        return "float16"
+    else:
+        dtype = common_dtype(inputs)
+    if attrs["partials"] == "float16" and dtype != "float16":
+        raise ShapeError(f"partials float16 are narrower than the {dtype} operands", attribute="partials")
+    return dtype
+
+
+def settled(attrs: dict[str, object], inputs: tuple[Tensor, ...], given: Container[str]) -> dict[str, object]:
+    """Return attributes whose defaults follow the operands: partial sums of 8-bit operands are float16.
+
+    `given` has the names of the attributes that the user chose.
+    """
+    dense = not any(tensor.sparsity for tensor in inputs)
+    quarter = dense and any(is_quarter(tensor.dtype) for tensor in inputs)
+    if "partials" not in attrs or "partials" in given or not quarter:
+        return attrs
+    return attrs | {"partials": "float16"}
+
+
 def common_dtype(inputs: tuple[Tensor, ...]) -> str:
     """Return the number format that all operands share.
 
@@ -323,6 +385,7 @@ def computed_dtype(inputs: tuple[Tensor, ...], shape: tuple[int, ...]) -> str:
     ShapeError
         Formats differ otherwise.
     """
+    inputs = tuple(replace(tensor, dtype=computed_format(tensor.dtype)) for tensor in inputs)
     full = tuple(tensor for tensor in inputs if tensor.n_elements == prod(shape))
     small = [tensor for tensor in inputs if tensor.n_elements != prod(shape)]
     formats = {tensor.dtype for tensor in full}

@@ -22,6 +22,7 @@ from ipusim.ir.program import Program
 from ipusim.lower.lowering import lower_graph
 from ipusim.lower.outlining import outline
 from ipusim.pipeline.choice import Choice, Lever
+from ipusim.pipeline.formats import format_problems
 from ipusim.pipeline.recomputing import recompute, repeated_tensors
 from ipusim.plan.graph import Plan, Plans, Unplannable, plan_graph
 from ipusim.plan.problem import PlanOptions
@@ -125,6 +126,9 @@ def compile_workload(
     """
     loaded, target = load_inputs(workload, chip, settings, **chip_fields)
     graph = build_graph(loaded)
+    problems = format_problems(loaded, target, graph)
+    if problems:
+        raise BadInputError(problems)
     return compile_to_fit(loaded, target, graph) if levers else compile_graph(loaded, target, graph)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ipusim.engine.check import OpChecker
 from ipusim.engine.execution import execute_program
+from ipusim.engine.rounding import Rounding
 from ipusim.engine.values import unpacked
 from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.patterns import sparse_values
@@ -43,12 +44,14 @@ def execute(
     for name in graph.inputs:
         tensor = graph.tensors[name]
         values[name] = (sparse_values if tensor.sparsity is not None else tensor_values)(tensor, graph.seed)
-    checker = OpChecker(graph, program, graph.seed)
+    stochastic = compiled.workload.compile.rounding == "stochastic"
+    rounding = Rounding(stochastic, graph.seed)
+    checker = OpChecker(graph, program, graph.seed, stochastic)
 
     def tell(fraction: float, superstep: str) -> None:
         say(f"executing {100 * fraction:.0f} % {superstep}")
 
-    results = execute_program(program, values, threads, verify, tell, checker.after_op)
+    results = execute_program(program, values, threads, verify, tell, checker.after_op, rounding)
     outputs = {}
     for name, array in results.items():
         tensor, variable = graph.tensors[name], program.variables[program.outputs[name]]

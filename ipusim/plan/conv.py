@@ -123,13 +123,9 @@ def conv_variants(problem: ConvProblem, chip: Chip) -> tuple[ConvVariant, ...]:
     The AMP with all input channels of its units, one kernel element at a time; the AMP with all, a half or a quarter
     of them and as many kernel elements at once; where channels do not fill the units, a dot product (HMAC); and, for
     depthwise convolutions in 16 bits, sums of products of 4 channels, or 8 or 16 with 16-bit partials, at once (VMAC).
+    Operands of 8 bits have the AMP alone.
     """
-    modes = [
-        mode
-        for mode in chip.amp_modes
-        if mode.inputs == problem.inputs_format and mode.partials == problem.partials_format
-    ]
-    modes.sort(key=lambda mode: -mode.units)
+    modes = sorted(chip.amp_modes_for(problem.inputs_format, problem.partials_format), key=lambda mode: -mode.units)
     vector = chip.data_path_bytes // number_format(problem.inputs_format).bytes
     found: list[tuple[int, int, int, int, int]] = []
     for mode in modes:
@@ -143,6 +139,8 @@ def conv_variants(problem: ConvProblem, chip: Chip) -> tuple[ConvVariant, ...]:
                 for height in (1, 2, 4)
                 if mode.in_channels // height >= vector and not (problem.is_flat and height == 1)
             ]
+    if number_format(problem.inputs_format).bytes == 1:
+        return tuple(ConvVariant(*variant) for variant in found)
     if modes and (problem.out_channels < modes[0].units or problem.in_channels < vector):
         outer = 2 if problem.partials_format == "float16" else 1
         found += [(HMAC, 0, channels, outer, 1) for channels in (2, 4, 16, 64) if channels < 4 * problem.in_channels]

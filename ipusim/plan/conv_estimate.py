@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ipusim.codelets.amp_1x1 import quarter_vertex_cycles as quarter_1x1_cycles
 from ipusim.codelets.amp_1x1 import vertex_cycles as amp_1x1_cycles
 from ipusim.codelets.amp_nx1 import convolution_cycles as amp_nx1_cycles
+from ipusim.codelets.amp_nx1 import quarter_convolution_cycles as quarter_nx1_cycles
 from ipusim.codelets.hmac import convolution_cycles as hmac_cycles
 from ipusim.codelets.reduce_add import conv_reduce_cycles
 from ipusim.codelets.vmac import convolution_cycles as vmac_cycles
@@ -175,6 +177,24 @@ def product_cycles(machine: Machine, conv: Conv, variant: ConvVariant, share: Co
         )
     passes = ceil_div(variant.out_channels, variant.units)
     load_cycles = vertex_load_cycles(machine, conv, variant)
+    if conv.input_bytes == 1 and variant.vertex == AMP_1X1:
+        return quarter_1x1_cycles(
+            lines * share.w, share.groups, share.in_groups, share.out_groups * passes, load_cycles, machine.workers
+        )
+    if conv.input_bytes == 1:
+        return quarter_nx1_cycles(
+            lines,
+            share.w,
+            share.groups,
+            share.in_groups,
+            share.out_groups,
+            variant.out_channels,
+            passes,
+            load_cycles,
+            rest_extent(conv),
+            ceil_div(first_extent(conv, share.kernel_h), filter_height(machine, conv, variant)),
+            machine.workers,
+        )
     if variant.vertex == AMP_1X1:
         return amp_1x1_cycles(
             lines * share.w,

@@ -149,14 +149,9 @@ def variants_of(problem: MatMulProblem, chip: Chip) -> tuple[Variant, ...]:
     The AMP with all the input channels of its units (1x1) or half or a quarter of them (nx1, several kernel rows at
     once), a dot product over the input channels (HMAC), and an outer product where there is one input channel. An AMP
     output group has as many channels as there are units (dense reference, section 2.3: the rule of the fully connected
-    passes).
+    passes). Operands of 8 bits have the AMP alone.
     """
-    modes = [
-        mode
-        for mode in chip.amp_modes
-        if mode.inputs == problem.inputs_format and mode.partials == problem.partials_format
-    ]
-    modes.sort(key=lambda mode: -mode.units)
+    modes = sorted(chip.amp_modes_for(problem.inputs_format, problem.partials_format), key=lambda mode: -mode.units)
     vector = chip.data_path_bytes // number_format(problem.inputs_format).bytes
     found = [(AMP_1X1, mode.units, mode.in_channels, mode.units) for mode in modes]
     if modes and problem.k < modes[0].in_channels:
@@ -166,6 +161,8 @@ def variants_of(problem: MatMulProblem, chip: Chip) -> tuple[Variant, ...]:
             for height in (2, 4)
             if mode.in_channels // height >= max(vector, 1) and mode.in_channels // height >= problem.k
         ]
+    if number_format(problem.inputs_format).bytes == 1:
+        return tuple(Variant(*variant, swapped) for swapped in (1, 0) for variant in found)
     if modes and min(problem.m, problem.n) < modes[0].units:
         outer = 2 if problem.partials_format == "float16" else 1
         found += [(HMAC, 0, channels, outer) for channels in (4, 16, 64, 256) if channels < 4 * problem.k]

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ipusim.codelets.amp_1x1 import quarter_vertex_cycles as quarter_1x1_cycles
 from ipusim.codelets.amp_1x1 import vertex_cycles as amp_1x1_cycles
 from ipusim.codelets.amp_nx1 import matmul_cycles as amp_nx1_cycles
+from ipusim.codelets.amp_nx1 import quarter_convolution_cycles as quarter_nx1_cycles
 from ipusim.codelets.binary_1d import add_cycles
 from ipusim.codelets.cast_1d import planner_cast_cycles
 from ipusim.codelets.dynamic_slice_1d import vertex_cycles as slice_vertex_cycles
@@ -163,6 +165,8 @@ def product_cycles(machine: Machine, product: Product, variant: Variant, share: 
         )
     passes = ceil_div(variant.outer_channels, variant.units)
     load_cycles = variant.units * machine.amp_weight_bytes // load_bytes(machine, product, variant)
+    if product.input_bytes == 1:
+        return quarter_cycles(machine, variant, share, passes, load_cycles)
     if variant.vertex == AMP_NX1:
         return amp_nx1_cycles(
             share.rows,
@@ -189,6 +193,27 @@ def product_cycles(machine: Machine, product: Product, variant: Variant, share: 
         float_inputs,
         float_partials,
         machine.workers,
+    )
+
+
+def quarter_cycles(machine: Machine, variant: Variant, share: Share, passes: int, load_cycles: int) -> int:
+    """Return the cycles of the multiplying vertex with 8-bit inputs, as the published estimators count them."""
+    if variant.vertex == AMP_NX1:
+        return quarter_nx1_cycles(
+            1,
+            share.rows,
+            share.groups,
+            share.inner_groups,
+            share.outer_groups,
+            variant.outer_channels,
+            passes,
+            load_cycles,
+            1,
+            1,
+            machine.workers,
+        )
+    return quarter_1x1_cycles(
+        share.rows, share.groups, share.inner_groups, share.outer_groups * passes, load_cycles, machine.workers
     )
 
 

@@ -165,8 +165,8 @@ def _plan_gradient(
 
 
 def _reason(problem: MatMulProblem | ConvProblem, chip: Chip) -> str:
-    formats = {(mode.inputs, mode.partials) for mode in chip.amp_modes}
-    return "memory" if (problem.inputs_format, problem.partials_format) in formats else "no_amp_mode"
+    modes = chip.amp_modes_for(problem.inputs_format, problem.partials_format)
+    return "memory" if modes else "no_amp_mode"
 
 
 def matmul_problem(graph: Graph, op: Op) -> MatMulProblem:

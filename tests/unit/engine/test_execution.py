@@ -146,11 +146,15 @@ def test_settings_without_a_kernel_are_refused(name, settings, message):
         execute_program(with_steps(program, **{name: changed}), inputs(program))
 
 
-def test_formats_that_no_vertex_writes_are_refused():
+def test_sums_are_formed_in_few_formats():
     program = product_program()
-    strange = {**program.variables, "s": replace(program.variables["s"], dtype="bfloat16")}
-    with pytest.raises(VerifierError, match="no vertex writes bfloat16"):
-        execute_program(replace(program, variables=strange), inputs(program))
+    multiply = step(program, "multiply")
+    written = multiply.compute[0].operands[2].variable
+    strange = {**program.variables, written: replace(program.variables[written], dtype="bfloat16")}
+    settings = {**multiply.compute[0].settings, "partials": "bfloat16"}
+    sums = replace(multiply, compute=(replace(multiply.compute[0], settings=settings),))
+    with pytest.raises(VerifierError, match="no vertex forms sums in bfloat16"):
+        execute_program(with_steps(replace(program, variables=strange), multiply=sums), inputs(program))
 
 
 def test_half_results_are_rounded_once_at_each_vertex():

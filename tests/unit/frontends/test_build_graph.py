@@ -39,7 +39,7 @@ def test_a_layer() -> None:
     )
     assert [each.name for each in graph.ops] == ["h", "shift", "a", "y"]
     assert graph.ops[0].attrs == {"transpose_a": False, "transpose_b": False, "partials": "float16"}
-    assert graph.ops[3].attrs == {"to": "float32"}
+    assert graph.ops[3].attrs == {"to": "float32", "scale": 1.0}
     assert list(graph.tensors) == ["w", "x", "bias", "h", "z", "a", "y"]
     assert {name: tensor.shape for name, tensor in graph.tensors.items() if tensor.init is None} == dict.fromkeys(
         ("h", "z", "a", "y"), (8, 2)

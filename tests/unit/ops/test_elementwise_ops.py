@@ -53,7 +53,7 @@ def test_elementwise_work_is_one_flop_per_result() -> None:
 
 def test_cast_changes_only_the_format() -> None:
     cast = find_op("cast")
-    assert cast.infer((Tensor("x", (3, 2), "float16"),), {"to": "float32"}) == ((3, 2), "float32")
+    assert cast.infer((Tensor("x", (3, 2), "float16"),), {"to": "float32", "scale": 1.0}) == ((3, 2), "float32")
     values = np.array([1 / 3])
     np.testing.assert_array_equal(cast.reference((values,), {"to": "float16"}), values)
 
