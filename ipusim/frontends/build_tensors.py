@@ -9,7 +9,7 @@ from ipusim.formats.scale import AUTO
 from ipusim.frontends.array_files import array_shape
 from ipusim.frontends.build_sparsity import build_sparsity
 from ipusim.frontends.draft import Draft
-from ipusim.frontends.entries import MAX_WHOLE, TensorEntry
+from ipusim.frontends.entries import MAX_WHOLE, OnnxOptions, TensorEntry
 from ipusim.frontends.values import LARGEST_NORMAL
 from ipusim.ir.tensor import Init, Tensor
 from ipusim.ops.spec import is_quarter
@@ -90,6 +90,8 @@ def _build_init(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> Init
     if init.values is not None:
         _check_values(draft, name, dtype, entry)
         return Init(init.kind, values=init.values)
+    if init.onnx:
+        return _build_onnx_init(draft, name, entry, init.onnx)
     spread = init.normal or init.uniform
     if init.file is None:
         scale = spread.scale if spread else 1.0
@@ -99,13 +101,32 @@ def _build_init(draft: Draft, name: str, dtype: str, entry: TensorEntry) -> Init
             message = f"values reach {largest:g}, beyond the largest {dtype}, {limit:g}"
             draft.report(("tensors", name, "init", init.kind, "scale"), message)
         return Init(init.kind, scale)
-    path = draft.workload.folder / init.file
+    return _build_file_init(draft, name, entry, init.file)
+
+
+def _build_file_init(draft: Draft, name: str, entry: TensorEntry, file: str) -> Init:
+    path = draft.workload.folder / file
     where = ("tensors", name, "init", "file")
     try:
         shape = array_shape(path, name)
     except ValueError as error:
-        draft.report(where, f"{init.file} {error}")
+        draft.report(where, f"{file} {error}")
         return Init("file", file=str(path))
     if shape != entry.shape:
-        draft.report(where, f"{init.file} has shape {list(shape)}, but {name} is {list(entry.shape)}")
+        draft.report(where, f"{file} has shape {list(shape)}, but {name} is {list(entry.shape)}")
     return Init("file", file=str(path))
+
+
+def _build_onnx_init(draft: Draft, name: str, entry: TensorEntry, options: OnnxOptions) -> Init:
+    from ipusim.frontends.models.onnx.constants import constant_shape
+
+    path = draft.workload.folder / options.file
+    where = ("tensors", name, "init", "onnx", "tensor")
+    try:
+        shape = constant_shape(path, options.dims, options.tensor)
+    except ValueError as error:
+        draft.report(where, f"{options.file}: {error}")
+    else:
+        if shape != entry.shape:
+            draft.report(where, f"{options.file} has shape {list(shape)}, but {name} is {list(entry.shape)}")
+    return Init("onnx", file=str(path), member=options.tensor, dims=tuple(sorted(options.dims.items())))

@@ -198,10 +198,20 @@ class IntegersOptions(Entry):
     below: Annotated[Count, Field(ge=1, le=MAX_WHOLE)] = Field(description="All are at least 0 and less than this")
 
 
+class OnnxOptions(Entry):
+    """A constant of an ONNX model: one of its tensors, or what its nodes compute of them."""
+
+    file: str = Field(description="An .onnx file", min_length=1)
+    tensor: str = Field(description="Name of the constant in the model", min_length=1)
+    dims: dict[str, Extent] = Field(
+        default_factory=dict, description="Extents of the open dimensions of the model's inputs, by name"
+    )
+
+
 class InitEntry(OneKind):
     """Where the values of a tensor come from."""
 
-    needs_options: ClassVar[tuple[str, ...]] = ("file", "integers", "values")
+    needs_options: ClassVar[tuple[str, ...]] = ("file", "integers", "onnx", "values")
 
     normal: SpreadOptions | None = Field(default=None, description="Normal distribution around zero")
     uniform: SpreadOptions | None = Field(default=None, description="Uniform distribution around zero")
@@ -212,8 +222,11 @@ class InitEntry(OneKind):
     ones: NoOptions | None = Field(default=None, description="All ones")
     values: tuple[Number, ...] | None = Field(default=None, description="The numbers themselves, row after row")
     file: str | None = Field(
-        default=None, description="An .npy file, or an .npz file with an array named like the tensor", min_length=1
+        default=None,
+        description="An .npy file, or an .npz or .onnx file with an array named like the tensor",
+        min_length=1,
     )
+    onnx: OnnxOptions | None = Field(default=None, description="A constant of an ONNX model")
 
 
 class NOfMOptions(Entry):

@@ -57,8 +57,8 @@ def tensor_values(tensor: Tensor, seed: int) -> F32Array:
         A file of values is unreadable, has the wrong shape, or holds numbers that the format cannot hold.
     """
     init = tensor.init or Init()
-    if init.kind == "file":
-        return _file_values(tensor, Path(init.file))
+    if init.kind in ("file", "onnx"):
+        return _file_values(tensor, init)
     if init.kind == "values":
         given = np.array(init.values, dtype=np.float32).reshape(tensor.shape)
         return given if tensor.dtype == WHOLE_NUMBERS else round_to_format(given, tensor.dtype)
@@ -132,9 +132,10 @@ def _slices() -> tuple[F32Array, F32Array]:
     return knots, np.diff(knots)
 
 
-def _file_values(tensor: Tensor, path: Path) -> F32Array:
+def _file_values(tensor: Tensor, init: Init) -> F32Array:
+    path = Path(init.file)
     try:
-        values = read_array(path, tensor.name)
+        values = _read(tensor, path, init)
         if values.shape != tensor.shape:
             raise ValueError(f"has shape {list(values.shape)}, but {tensor.name} is {list(tensor.shape)}")
         if tensor.dtype == WHOLE_NUMBERS and bool((values != np.rint(values)).any()):
@@ -145,3 +146,11 @@ def _file_values(tensor: Tensor, path: Path) -> F32Array:
     except ValueError as error:
         raise BadInputError([Problem(str(path), 0, 0, tensor.name, str(error))]) from None
     return values
+
+
+def _read(tensor: Tensor, path: Path, init: Init) -> F32Array:
+    if init.kind == "file":
+        return read_array(path, tensor.name)
+    from ipusim.frontends.models.onnx.constants import constant_values
+
+    return constant_values(path, dict(init.dims), init.member, tensor.dtype)

@@ -53,16 +53,20 @@ class Init:
     Attributes
     ----------
     kind : str
-        ``normal``, ``uniform``, ``integers``, ``zeros``, ``ones``, ``values`` or ``file``; ``causal`` for the mask of
-        an attention, which is 0 where a row may see a column and very small where not.
+        ``normal``, ``uniform``, ``integers``, ``zeros``, ``ones``, ``values``, ``file`` or ``onnx``; ``causal`` for
+        the mask of an attention, which is 0 where a row may see a column and very small where not.
     scale : float
         Standard deviation of ``normal``, half-width of ``uniform``.
     file : str
-        Path of an ``.npy`` or ``.npz`` file for kind ``file``.
+        Path of an ``.npy`` or ``.npz`` file for kind ``file``, of an ``.onnx`` file for kinds ``file`` and ``onnx``.
     below : int
         Of ``integers``: all are at least 0 and less than this.
     values : tuple of float
         Of ``values``: all of them, row after row.
+    member : str
+        Of ``onnx``: the constant of the model.
+    dims : tuple of (str, int)
+        Of ``onnx``: extents of the model's open dimensions.
     """
 
     kind: str = "normal"
@@ -70,6 +74,8 @@ class Init:
     file: str = ""
     below: int = 0
     values: tuple[float, ...] = ()
+    member: str = ""
+    dims: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

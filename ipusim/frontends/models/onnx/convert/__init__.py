@@ -1,0 +1,1 @@
+"""Converters: one function per operator of ONNX, in a table per topic."""
