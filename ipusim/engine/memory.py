@@ -146,12 +146,15 @@ class _Uses:
         First and last superstep that reads, writes, sends or receives a variable.
     last_read : dict of (str, str) to int
         Last superstep of an op whose vertices use a variable, by variable and op.
+    slices : dict of str to (int, int)
+        Of a variable that comes in slice by slice: how many slices, and how many of them have room at a time.
     """
 
     def __init__(self, steps: list[Superstep]) -> None:
         self.first: dict[str, int] = {}
         self.last: dict[str, int] = {}
         self.last_read: dict[tuple[str, str], int] = {}
+        self.slices: dict[str, tuple[int, int]] = {}
         for index, step in enumerate(steps):
             used: set[str] = set(step.streams)
             for vertices in step.compute:
@@ -168,6 +171,9 @@ class _Uses:
             for name in used:
                 self.first.setdefault(name, index)
                 self.last[name] = index
+            if step.slices > 1:
+                buffers = 2 if step.ahead else 1
+                self.slices |= dict.fromkeys(step.streams, (step.slices, buffers))
             for name in step.streams:
                 self.first[name] = min((index, *beside_stream(steps, index)))
 
@@ -209,7 +215,11 @@ def _tensors(
         variable = members[0]
         category = {"tensor": "tensors", "copy": "copies"}.get(variable.kind, variable.kind)
         category = category if category in CATEGORIES else "partials"
-        yield Allocation(variable.name, category, first, last, counted.home(variable))
+        n_bytes = counted.home(variable)
+        if variable.name in uses.slices:
+            slices, buffers = uses.slices[variable.name]
+            n_bytes = n_bytes // slices * buffers
+        yield Allocation(variable.name, category, first, last, n_bytes)
 
 
 def shared_memory(program: Program) -> list[list[Variable]]:

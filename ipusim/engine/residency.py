@@ -64,7 +64,7 @@ class Residency:
             Names superstep, vertex, tile, variable and the missing box.
         """
         for variable in (self._program.variables[name] for name in superstep.streams):
-            self._held[variable.storage] = self._home_copies(variable)
+            self._held[variable.storage] = self._arrived(superstep, variable, iteration or 0)
         writes: dict[str, list[tuple[Variable, Intervals, TileArray]]] = {}
         for vertices in superstep.compute:
             for operand in vertices.operands:
@@ -234,6 +234,18 @@ class Residency:
         if len(missing.start):
             _, where = _describe(variable, missing)
             raise ResidencyError(f"{superstep.name}: {where} is sent from home, but no tile holds it")
+
+    def _arrived(self, superstep: Superstep, variable: Variable, iteration: int) -> Intervals:
+        """Return what lies on the tiles of a variable that has come in from DRAM: all of it, or one slice or two."""
+        if superstep.slices == 1:
+            return self._home_copies(variable)
+        last = min(iteration + int(superstep.ahead), superstep.slices - 1)
+        return union(*(self._copies_at(variable, each) for each in range(iteration, last + 1)))
+
+    def _copies_at(self, variable: Variable, iteration: int) -> Intervals:
+        assert variable.home is not None
+        runs, owner = flat_runs(variable.home.regions.at(iteration), variable.shape)
+        return _on_tiles(variable, runs, variable.home.tile[owner])
 
     def _home_copies(self, variable: Variable) -> Intervals:
         if variable.home is None:

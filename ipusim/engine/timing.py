@@ -15,7 +15,7 @@ from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet, CycleFormula, codelet
 from ipusim.engine.charges import Charges, charges_of
 from ipusim.engine.exchange_timing import ExchangeLoad, exchange_load
-from ipusim.engine.streaming import beside_stream, time_stream
+from ipusim.engine.streaming import beside_slices, beside_stream, time_stream
 from ipusim.engine.trace import SuperstepTime, Trace
 from ipusim.ir.program import Program, Superstep, VertexSet
 from ipusim.ir.regions import IntArray
@@ -40,12 +40,16 @@ def time_program(program: Program, chip: Chip, charges: Charges | None = None) -
     for index, (step, count) in enumerate(program.supersteps()):
         if step.streams:
             beside = (times[other] for other in beside_stream(steps, index))
-            times.append(time_stream(step, sum(each.cycles * each.count for each in beside), program, chip))
+            runs = count - 1 if step.ahead else count
+            times.append(time_stream(step, sum(each.cycles * each.count for each in beside), program, chip, runs))
             continue
         key = superstep_key(step, program)
         if key not in found:
             found[key] = _time_superstep(step, count, program, chip, charges)
         times.append(replace(found[key], name=step.name, op=step.op, count=count))
+    for index, others in beside_slices(program).items():
+        hidden = sum(times[other].cycles for other in others if other != index)
+        times[index] = time_stream(steps[index], hidden, program, chip, times[index].count)
     return Trace(program.n_tiles, tuple(times))
 
 

@@ -215,6 +215,11 @@ class Superstep:
         Variables that come from DRAM, each to its home; such a superstep does nothing else.
     early : bool
         They come in beside all that runs since the stream before, into room of their own.
+    slices : int
+        Of so many slices of the variables in `streams`, one for each iteration of a loop, it brings in a single one.
+    ahead : bool
+        In a loop: that slice is for the next iteration, into room of its own, beside all else of this one; nothing is
+        left to bring in beside the last.
     code : str
         Name of an earlier superstep whose exchange code it runs again; empty where it has code of its own.
     """
@@ -226,6 +231,8 @@ class Superstep:
     fused: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
     early: bool = False
+    slices: int = 1
+    ahead: bool = False
     code: str = ""
 
     @property

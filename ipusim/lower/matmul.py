@@ -36,12 +36,16 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
     sides = [product_sides(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
     variables: list[list[Variable]] = [[] for _ in ops]
     moves: list[tuple[str, Transfers]] = []
+    arriving: dict[str, str] = {}
     for which in (0, 1):
         common = len(ops) > 1 and len({op.inputs[which] for op in ops}) == 1
         parts = [(list(range(len(ops))), first)] if common else [([index], op) for index, op in enumerate(ops)]
         for members, op in parts:
             tiles, side = joined_sides([grids[index] for index in members], [sides[index][which] for index in members])
             variable = bring(builder, op.name, side.tensor, side.shape, shared_home(tiles, side))
+            if len(ops) == 1 and arrives_in_slices(builder, plan, side, variable):
+                builder.streams.remove(variable.name)
+                arriving[side.label] = variable.name
             for index in members:
                 variables[index].append(variable)
             move = multicast(tiles, side, variable)
@@ -55,7 +59,7 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
     results = [ProductResult(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
     bodies = []
     for op, grid, pair, held, result in zip(ops, grids, sides, variables, results, strict=True):
-        body = [Superstep(f"{op.name}/operands", op.name, operand_slices(plan, grid))]
+        body = [Superstep(f"{op.name}/operands", op.name, operand_slices(plan, grid, arriving))]
         multiply = _product_vertices(plan, grid, op, pair, held, result.partials, result.partial_regions())
         bodies.append([*body, *result.reduce(multiply)])
     steps = [together(each) for each in zip(*bodies, strict=True)]
@@ -63,11 +67,37 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
     steps = [step for step in steps if step.compute or step.exchange]
     slices = split.s_inner * split.s_outer
     if slices > 1:
-        builder.steps.append(Repeat(slices, tuple(steps)))
+        stream = Superstep(f"{first.name}/stream", first.name, streams=tuple(arriving.values()), slices=slices)
+        builder.steps += in_loop(stream, steps, bool(builder.chip.dram_stacked))
     else:
         builder.steps.extend(steps)
     for result in results:
         result.finish()
+
+
+def arrives_in_slices(builder: Builder, plan: DensePlan, side: Side, variable: Variable) -> bool:
+    """Return whether an operand in DRAM comes in slice by slice: where there is no room for all of it.
+
+    Every slice of the loop has to be another part of it.
+    """
+    slices = plan.split.s_inner * plan.split.s_outer
+    if variable.name not in builder.streams or side.count != slices or slices == 1:
+        return False
+    share = ceil_div(variable.n_elements * variable.element_bytes, plan.tiles_used)
+    return share + plan.estimate.temporary_bytes > builder.chip.tile_sram_bytes
+
+
+def in_loop(stream: Superstep, body: Sequence[Superstep], ahead: bool) -> list[Superstep | Repeat]:
+    """Return a loop over serial slices, with the stream that brings in a slice for each iteration, if it has any.
+
+    With `ahead`, the first slice comes in before the loop, and each further one beside the iteration before its own.
+    """
+    if not stream.streams:
+        return [Repeat(stream.slices, tuple(body))]
+    if not ahead:
+        return [Repeat(stream.slices, (stream, *body))]
+    following = replace(stream, name=f"{stream.name} ahead", ahead=True)
+    return [replace(stream, early=True), Repeat(stream.slices, (following, *body))]
 
 
 def together(steps: Sequence[Superstep]) -> Superstep:

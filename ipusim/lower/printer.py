@@ -47,8 +47,10 @@ def _superstep(program: Program, step: Superstep, number: int) -> Iterator[str]:
     yield f"{number}. {step.name}{f', with the exchange code of {step.code}' if step.code else ''}"
     for name in step.streams:
         variable = program.variables[name]
-        when = ", while the tiles compute" if step.early else ""
-        yield f"   stream   {name} from DRAM: {variable.n_elements * variable.element_bytes} bytes{when}"
+        when = ", while the tiles compute" if step.early or step.ahead else ""
+        n_bytes = -(-variable.n_elements * variable.element_bytes // step.slices)
+        what = f"{name} from DRAM" if step.slices == 1 else f"one of {step.slices} slices of {name} from DRAM"
+        yield f"   stream   {what}: {n_bytes} bytes{when}"
     for vertices in step.compute:
         yield f"   compute  {_vertices(vertices)}"
     for transfers in step.exchange:

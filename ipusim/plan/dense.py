@@ -196,7 +196,7 @@ def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None 
     if not variants:
         return None
     limit = int(options.available_memory_proportion * chip.tile_sram_bytes)
-    fits = resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
+    fits = not options.resident or resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
     if not fits and not options.may_relax:
         return None
     may_relax = fits and options.may_relax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
@@ -95,6 +95,7 @@ def plan_graph(
     common = options
     for op in graph.ops:
         options = (own or {}).get(op.name, common)
+        options = replace(options, resident=all(graph.tensors[name].memory == "sram" for name in op.inputs))
         if op.kind in CONVOLUTIONS:
             convolution = conv_problem(graph, op)
             found = plan_convolution(convolution, chip, options)

@@ -36,6 +36,9 @@ class PlanOptions:
         Fraction of a tile's SRAM that the temporary data of one operator may take (poplibs default 0.6).
     may_relax : bool
         Raise that bound when nothing meets it (see :func:`ipusim.plan.dense.plan_matmul`).
+    resident : bool
+        Operands and result have to be on the chip together: no plan helps if they cannot. Else some of them come in
+        slice by slice.
     runners_up : int
         How many further plans are kept for explanation.
     """
@@ -43,3 +46,4 @@ class PlanOptions:
     available_memory_proportion: float = 0.6
     may_relax: bool = True
     runners_up: int = 4
+    resident: bool = True

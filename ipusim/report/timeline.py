@@ -62,8 +62,11 @@ def timeline(trace: Trace, loops: Sequence[Loop], most: int) -> list[Occurrence]
         passes, runs = (count, 1) if written_out else (1, count)
         for run in range(passes):
             for at in range(index, index + size):
-                found.append(Occurrence(at, clock, run, runs))
-                clock += trace.steps[at].cycles * runs
+                times = min(runs, trace.steps[at].count)
+                if run >= trace.steps[at].count:
+                    continue
+                found.append(Occurrence(at, clock, run, times))
+                clock += trace.steps[at].cycles * times
         index += size
     return found
 
