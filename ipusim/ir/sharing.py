@@ -7,10 +7,10 @@ looking into them. Whoever counts cycles, bytes or joules looks at each kind of 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from math import gcd
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from ipusim.ir.regions import IntArray, Regions
 
 AnyArray = NDArray[Any]
 Key = tuple[Hashable, ...]
+Made = TypeVar("Made")
 
 _NAMES = frozenset({"target", "variable"})
 """Settings of vertices that name something of the program."""
@@ -37,6 +38,7 @@ class Sharing:
         self._ids: set[int] = set()
         self._regions: dict[Key, Regions] = {}
         self._homes: dict[Key, Home] = {}
+        self._made: dict[Key, Any] = {}
 
     def array(self, array: AnyArray) -> AnyArray:
         """Return the first array that was seen with the content of `array`."""
@@ -63,6 +65,16 @@ class Sharing:
         """Return the first home that was seen with the content of `home`."""
         tile, regions = self.array(home.tile), self.regions(home.regions)
         return self._homes.setdefault((id(tile), id(regions)), Home(tile, regions))
+
+    def once(self, key: Key, make: Callable[[], Made]) -> Made:
+        """Return what `make` makes; of the same key, what it made the first time.
+
+        A key may hold identities of shared arrays, since these are kept.
+        """
+        if key not in self._made:
+            self._made[key] = make()
+        found: Made = self._made[key]
+        return found
 
     def step(self, step: Superstep | Repeat) -> Superstep | Repeat:
         """Return a superstep or loop of shared arrays."""

@@ -78,7 +78,7 @@ class ConvResult:
             else:
                 target = self._partials(f"sums{number}", n_matrices, problem.partials_format)
             settings: dict[str, object] = {"partials": problem.partials_format, "output": target.dtype}
-            stage = build_stage(self.blocks, shares, n_matrices, source, target, settings)
+            stage = build_stage(self.blocks, shares, n_matrices, source, target, settings, self.builder.sharing)
             steps.append(Superstep(f"{op.name}/{name}", op.name, (compute,), (stage.exchange,)))
             compute, name, shares, source = stage.vertices, f"reduce {number}", stage.shares, target
         steps.append(Superstep(f"{op.name}/{name}", op.name, (compute,)))

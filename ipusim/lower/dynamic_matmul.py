@@ -226,7 +226,7 @@ class _DynamicMatmul:
         home = _shares_home(blocks, next_shares(shares, 1))
         result = self.builder.place_tensor(output.name, grid.result.shape, home)
         settings: dict[str, object] = {"partials": self.partials.dtype, "output": result.dtype}
-        stage = build_stage(blocks, shares, 1, self.partials, result, settings)
+        stage = build_stage(blocks, shares, 1, self.partials, result, settings, self.builder.sharing)
         self.builder.steps.append(Superstep(f"{op.name}/partials", op.name, exchange=(stage.exchange,)))
         self.builder.steps.append(Superstep(f"{op.name}/reduce", op.name, (stage.vertices,)))
 

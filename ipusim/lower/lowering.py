@@ -91,7 +91,7 @@ def lower_op(builder: Builder, op: Op, plans: Plans, groups: Mapping[str, tuple[
     elif op.kind in PLANNERS:
         _lowering(op.kind)(builder, op, plan)
     elif isinstance(plan, DensePlan):
-        others = tuple(each for each in builder.graph.ops if each.name in choice.together)
+        others = tuple(each for each in builder.graph.ops if each.name in choice.together) if choice.together else ()
         lower_products(builder, (op, *others), plan)
         builder.done |= set(choice.together)
     elif isinstance(plan, ConvPlan):

@@ -86,7 +86,7 @@ class ProductResult:
             output_format = problem.output_format if last and not self.accumulates else problem.partials_format
             target = self._stage_target(shares, number, n_matrices, output_format)
             settings: dict[str, object] = {"partials": problem.partials_format, "output": output_format}
-            stage = build_stage(self.blocks, shares, n_matrices, source, target, settings)
+            stage = build_stage(self.blocks, shares, n_matrices, source, target, settings, self.builder.sharing)
             steps.append(Superstep(f"{op.name}/{name}", op.name, compute, (stage.exchange,)))
             compute, name, shares, source = (stage.vertices,), f"reduce {number}", stage.shares, target
         steps.append(Superstep(f"{op.name}/{name}", op.name, compute))

@@ -7,7 +7,7 @@ group the run that others hold. What a tile already holds itself is not moved (d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.reduction import reduction_stages
 from ipusim.ir.program import Operand, TileArray, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, volume
+from ipusim.ir.sharing import Sharing
 
 Step = tuple[int, int, int]
 
@@ -125,9 +126,15 @@ def next_shares(shares: Shares, n_matrices: int) -> Shares:
 
 
 def build_stage(
-    blocks: Blocks, shares: Shares, n_matrices: int, source: Variable, target: Variable, settings: dict[str, object]
+    blocks: Blocks,
+    shares: Shares,
+    n_matrices: int,
+    source: Variable,
+    target: Variable,
+    settings: dict[str, object],
+    sharing: Sharing,
 ) -> Stage:
-    """Build one stage of the reduction of all blocks.
+    """Return one stage of the reduction of all blocks; equal ones are built once.
 
     Parameters
     ----------
@@ -140,7 +147,21 @@ def build_stage(
         What is added up, and what the sums are written to.
     settings : dict
         Of the vertices (formats).
+    sharing : Sharing
+        Of the program.
     """
+    arrays = (blocks.tile, blocks.box, shares.matrix, shares.position, shares.parts)
+    numbers = (blocks.groups, blocks.step, blocks.count, shares.n_matrices, n_matrices)
+    key = ("reduction stage", *(id(sharing.array(array)) for array in arrays), *numbers)
+    stage = sharing.once(key, lambda: _new_stage(blocks, shares, n_matrices))
+    inputs, outputs = stage.vertices.operands
+    operands = (replace(inputs, variable=source.name), replace(outputs, variable=target.name))
+    vertices = replace(stage.vertices, operands=operands, settings=settings)
+    return Stage(replace(stage.exchange, variable=source.name), vertices, stage.shares)
+
+
+def _new_stage(blocks: Blocks, shares: Shares, n_matrices: int) -> Stage:
+    """Return a stage whose variables have no name yet."""
     after = next_shares(shares, n_matrices)
     begin, end = after.run(blocks.elements)
     block, member = np.nonzero(end > begin)
@@ -163,8 +184,7 @@ def build_stage(
         label="reduce",
         tile=tile,
         fields={"outputs": run_end - run_begin, "depth": vertex_depth},
-        operands=(Operand(source.name, "in", inputs, segments), Operand(target.name, "out", outputs)),
-        settings=settings,
+        operands=(Operand("", "in", inputs, segments), Operand("", "out", outputs)),
     )
     owners = owner[first_owner[matrix]]
     parts = shares.parts[owners]
@@ -185,7 +205,7 @@ def build_stage(
     chosen, sender, low, high = (np.concatenate(column) for column in zip(*pieces, strict=True))
     regions = blocks.regions(block[vertex[chosen]], matrix[chosen], low, high)
     exchange = Transfers(
-        variable=source.name,
+        variable="",
         label="partials",
         source=sender.astype(np.int32),
         regions=regions,

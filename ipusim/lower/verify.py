@@ -8,6 +8,7 @@ from ipusim.codelets.registry import codelet
 from ipusim.errors import VerifierError
 from ipusim.ir.program import Home, Program, Superstep, Transfers, VertexSet
 from ipusim.ir.regions import IntArray, Regions, volume
+from ipusim.ir.sharing import Key, transfers_key, vertices_key
 
 
 def verify_program(program: Program) -> None:
@@ -21,26 +22,45 @@ def verify_program(program: Program) -> None:
     VerifierError
         Names the superstep or variable and the broken rule.
     """
+    known: set[Key] = set()
     for variable in program.variables.values():
-        if variable.home is not None:
-            _check_home(program, variable.name, variable.home)
+        home = variable.home
+        if home is not None and _is_new(known, ("home", id(home.tile), id(home.regions), variable.shape)):
+            _check_home(program, variable.name, home)
     for step, count in program.supersteps():
         if count < 1:
             raise VerifierError(f"{step.name}: repeated {count} times")
-        _check_superstep(program, step)
+        _check_superstep(program, step, known)
     for tensor, name in {**program.inputs, **program.outputs}.items():
         if name not in program.variables:
             raise VerifierError(f"tensor {tensor} stands for variable {name}, which is not declared")
 
 
-def _check_superstep(program: Program, step: Superstep) -> None:
+def _is_new(known: set[Key], key: Key) -> bool:
+    """Return whether something has not been checked yet, and note it: parts that are alike are checked once."""
+    new = key not in known
+    known.add(key)
+    return new
+
+
+def _check_superstep(program: Program, step: Superstep, known: set[Key]) -> None:
     if not step.compute and not step.exchange and not step.streams:
         raise VerifierError(f"{step.name}: neither computes nor exchanges")
     _check_streams(program, step)
     for vertices in step.compute:
-        _check_vertices(program, step.name, vertices)
+        _check_declared(program, f"{step.name}: {vertices.codelet} uses", [each.variable for each in vertices.operands])
+        if _is_new(known, vertices_key(vertices, program)):
+            _check_vertices(program, step.name, vertices)
     for transfers in step.exchange:
-        _check_transfers(program, step.name, transfers)
+        _check_declared(program, f"{step.name}: sends", [transfers.variable])
+        if _is_new(known, transfers_key(transfers, program)):
+            _check_transfers(program, step.name, transfers)
+
+
+def _check_declared(program: Program, where: str, names: list[str]) -> None:
+    for name in names:
+        if name not in program.variables:
+            raise VerifierError(f"{where} {name}, which is not declared")
 
 
 def _check_streams(program: Program, step: Superstep) -> None:
@@ -64,15 +84,11 @@ def _check_vertices(program: Program, where: str, vertices: VertexSet) -> None:
         if len(values) != n or (len(values) and int(values.min()) < 0):
             raise VerifierError(f"{where}: field {name} of {vertices.codelet} is not one count for each vertex")
     for operand in vertices.operands:
-        if operand.variable not in program.variables:
-            raise VerifierError(f"{where}: {vertices.codelet} uses {operand.variable}, which is not declared")
         expected = int(operand.segments[-1]) if operand.segments is not None else n
         _check_regions(f"{where}: {operand.variable}", operand.regions, expected)
 
 
 def _check_transfers(program: Program, where: str, transfers: Transfers) -> None:
-    if transfers.variable not in program.variables:
-        raise VerifierError(f"{where}: sends {transfers.variable}, which is not declared")
     _check_tiles(program, f"{where}: receivers of {transfers.variable}", transfers.group_tiles)
     if len(transfers.source) and int(transfers.source.max()) >= program.n_tiles:
         raise VerifierError(f"{where}: {transfers.variable} is sent from a tile that does not exist")
