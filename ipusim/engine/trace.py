@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -63,6 +63,18 @@ class Trace:
 
     n_tiles: int
     steps: tuple[SuperstepTime, ...]
+    _by_op: Mapping[str, tuple[SuperstepTime, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the supersteps by the ops that their cycles are booked under."""
+        found: dict[str, list[SuperstepTime]] = {}
+        for step in self.steps:
+            found.setdefault(step.op, []).append(step)
+        object.__setattr__(self, "_by_op", {op: tuple(steps) for op, steps in found.items()})
+
+    def steps_of(self, op: str | None = None) -> tuple[SuperstepTime, ...]:
+        """Return the supersteps of one op, or all."""
+        return self.steps if op is None else self._by_op.get(op, ())
 
     @property
     def cycles(self) -> int:
@@ -76,7 +88,7 @@ class Trace:
 
     def by_phase(self, op: str | None = None) -> dict[str, int]:
         """Return cycles of ``compute``, ``exchange`` and ``sync``, of one op or of all."""
-        chosen = [step for step in self.steps if op is None or step.op == op]
+        chosen = self.steps_of(op)
         return {
             "compute": sum(step.compute_cycles * step.count for step in chosen),
             "exchange": sum(step.exchange_cycles * step.count for step in chosen),
@@ -86,26 +98,24 @@ class Trace:
     def terms(self, op: str | None = None) -> dict[str, int]:
         """Return cycles by label, of one op or of all."""
         total: dict[str, int] = {}
-        for step in self.steps:
-            if op is None or step.op == op:
-                for label, cycles in step.terms.items():
-                    total[label] = total.get(label, 0) + cycles * step.count
+        for step in self.steps_of(op):
+            for label, cycles in step.terms.items():
+                total[label] = total.get(label, 0) + cycles * step.count
         return total
 
     def op_cycles(self, op: str) -> int:
         """Return the cycles of all supersteps of an op."""
-        return sum(step.cycles * step.count for step in self.steps if step.op == op)
+        return sum(step.cycles * step.count for step in self.steps_of(op))
 
     def bytes_exchanged(self, op: str | None = None) -> int:
         """Return the bytes received by all tiles, of one op or of all."""
-        return sum(int(step.bytes_received.sum()) * step.count for step in self.steps if op is None or step.op == op)
+        return sum(int(step.bytes_received.sum()) * step.count for step in self.steps_of(op))
 
     def busy(self, op: str | None = None) -> IntArray:
         """Return the compute cycles of each tile over all supersteps: int64 array [n_tiles]."""
         total: IntArray = np.zeros(self.n_tiles, dtype=np.int64)
-        for step in self.steps:
-            if op is None or step.op == op:
-                total += step.tile_compute * step.count
+        for step in self.steps_of(op):
+            total += step.tile_compute * step.count
         return total
 
     def idle_fraction(self, op: str | None = None) -> float:

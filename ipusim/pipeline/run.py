@@ -18,6 +18,7 @@ from ipusim.ir.tensor import Op
 from ipusim.ops.registry import find_op
 from ipusim.pipeline.compiling import Compiled
 from ipusim.pipeline.uncertainty import uncertainty
+from ipusim.plan.graph import Plan
 from ipusim.plan.tile_plan import TilePlan
 
 SCHEMA = "ipusim-result-1"
@@ -88,10 +89,18 @@ class Run:
         return None if self.cycles is None else self.cycles / self.compiled.chip.clock_hz
 
     @cached_property
+    def _plans(self) -> Mapping[str, Plan]:
+        return self.compiled.plans
+
+    @cached_property
+    def _flops_by_op(self) -> Mapping[str, int]:
+        return {op.name: self._op_flops(op) for op in self.compiled.graph.ops}
+
+    @cached_property
     def flops(self) -> int:
         """Useful floating-point operations: 2 per multiply-add, non-zeros only, each result once."""
         again = self.compiled.repeated
-        return sum(self._op_flops(op) for op in self.compiled.graph.ops if op.name not in again)
+        return sum(flops for name, flops in self._flops_by_op.items() if name not in again)
 
     @property
     def tflops(self) -> float | None:
@@ -105,7 +114,7 @@ class Run:
         problems = {name: plan.problem for name, plan in self.compiled.plans.items() if not isinstance(plan, TilePlan)}
         if not problems:
             return chip.peak_flops(self.compiled.workload.dtype) / 1e12
-        problem = problems[max(problems, key=lambda op: self._op_flops(self._op(op)))]
+        problem = problems[max(problems, key=self._flops_by_op.__getitem__)]
         return chip.peak_flops(problem.inputs_format, problem.partials_format) / 1e12
 
     @property
@@ -120,17 +129,21 @@ class Run:
             return None
         return measure_energy(self.compiled.program, self.trace, self.compiled.chip)
 
+    @cached_property
+    def _energy(self) -> Energy | None:
+        """Energy of the whole program; None if it does not fit, or the chip lacks a constant for it."""
+        trace = self.energy_trace
+        return None if trace is None or trace.missing else trace.total
+
     @property
     def energy_j(self) -> float | None:
         """Energy of the whole program in joules; None if it does not fit, or the chip lacks a constant for it."""
-        trace = self.energy_trace
-        return None if trace is None or trace.missing else trace.total.total
+        return None if self._energy is None else self._energy.total
 
     @property
     def energy_by_component(self) -> dict[str, float] | None:
         """Energy in joules by component; it adds up to `energy_j`."""
-        trace = self.energy_trace
-        return None if trace is None or trace.missing else trace.total.to_dict()
+        return None if self._energy is None else self._energy.to_dict()
 
     @property
     def energy_note(self) -> str | None:
@@ -269,7 +282,7 @@ class Run:
         return build_outline(self.trace, self.compiled.memory, self.compiled.chip)
 
     def _op_peak(self, name: str) -> float:
-        plan = self.compiled.plans.get(name)
+        plan = self._plans.get(name)
         if plan is None or isinstance(plan, TilePlan):
             return 0.0
         return self.compiled.chip.peak_flops(plan.problem.inputs_format, plan.problem.partials_format)
@@ -307,9 +320,6 @@ class Run:
 
         return render_run_part(self.to_dict())
 
-    def _op(self, name: str) -> Op:
-        return next(op for op in self.compiled.graph.ops if op.name == name)
-
     def _op_flops(self, op: Op) -> int:
         graph = self.compiled.graph
         inputs = tuple(graph.tensors[name] for name in op.inputs)
@@ -327,12 +337,12 @@ class Run:
         return {name: step.op for step in steps for name in (*step.fused, *step.guests) if name not in own}
 
     def _op_entry(self, op: Op, energies: Mapping[str, Energy] | None) -> dict[str, Any]:
-        plan = self.compiled.plans.get(op.name)
+        plan = self._plans.get(op.name)
         entry: dict[str, Any] = {
             "name": op.name,
             "op": op.kind,
             "cycles": None,
-            "flops": self._op_flops(op),
+            "flops": self._flops_by_op[op.name],
             "plan": {} if plan is None else plan.to_dict(),
             "bytes_exchanged": None,
             "energy_j": None if energies is None else energies.get(op.name, Energy()).total,

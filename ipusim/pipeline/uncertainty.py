@@ -86,10 +86,11 @@ def uncertainty(compiled: Compiled, op_cycles: Callable[[str], int]) -> dict[str
     total = inside = mean = worst = 0.0
     outside: dict[str, float] = {}
     streaming = _streaming_ops(compiled)
+    plans = compiled.plans
     for op in compiled.graph.ops:
         cycles = float(op_cycles(op.name))
         total += cycles
-        kind, reasons = _judge(compiled, op.kind, compiled.plans.get(op.name))
+        kind, reasons = _judge(compiled, op.kind, plans.get(op.name))
         if op.name in streaming:
             reasons.append("streaming from DRAM was never measured in a program")
         if reasons:
