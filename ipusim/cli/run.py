@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -29,6 +29,7 @@ def command(
     html: Annotated[Path | None, Parameter(name="--html")] = None,
     trace: Annotated[Path | None, Parameter(name="--trace")] = None,
     trace_tiles: Annotated[str | None, Parameter(name="--trace-tiles")] = None,
+    ops: Annotated[Literal["costliest", "all"], Parameter(name="--ops")] = "costliest",
     output: OutputOption = None,
 ) -> int:
     """Compile, time, execute and check one workload.
@@ -54,6 +55,8 @@ def command(
         Write a Chrome trace to this .json or .json.gz file, too: open it in ui.perfetto.dev or chrome://tracing.
     trace_tiles
         Tiles with a track of their own in the trace, such as 0,8-15.
+    ops
+        Show the layers of a network, or else the costliest operators; or all operators one by one.
     """
     _check(no_execute, verify, threads)
     tiles = check_trace(trace, trace_tiles)
@@ -86,7 +89,7 @@ def command(
     else:
         from ipusim.report.terminal import render_run
 
-        emit(render_run({"profile": run.outline, **result}, *layout(output)), output)
+        emit(render_run({"profile": run.outline, **result}, *layout(output), every_op=ops == "all"), output)
     check = result["check"]
     return int(bool(result["infeasible"]) or (check["executed"] and not check["passed"]))
 

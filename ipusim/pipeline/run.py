@@ -20,6 +20,7 @@ from ipusim.pipeline.compiling import Compiled
 from ipusim.pipeline.uncertainty import uncertainty
 from ipusim.plan.graph import Plan
 from ipusim.plan.tile_plan import TilePlan
+from ipusim.report.layers import layer_rows
 
 SCHEMA = "ipusim-result-1"
 
@@ -218,6 +219,7 @@ class Run:
 
         With `profile`, it has what reports show of tiles and supersteps, too: some hundred kilobytes.
         """
+        ops = self.ops
         further = {"profile": self.profile} if profile and self.trace is not None else {}
         return {
             "schema": SCHEMA,
@@ -236,10 +238,11 @@ class Run:
             "cycles_by_phase": self.cycles_by_phase,
             "supersteps": self.supersteps,
             "memory": self.memory,
-            "ops": self.ops,
+            "ops": ops,
             "check": self.check,
             "infeasible": self.infeasible,
             "levers_taken": [lever.to_dict() for lever in self.compiled.levers_taken],
+            "layers": layer_rows(ops),
             "insights": list(self.insights),
             "tiles_used": self.tiles_used,
             "idle_fraction": None if self.trace is None else self.trace.idle_fraction(),

@@ -16,19 +16,21 @@ _SHOWN = 12
 _TERMS = 4
 
 
-def operator_parts(result: Mapping[str, Any]) -> list[RenderableType]:
+def operator_parts(result: Mapping[str, Any], every: bool = False) -> list[RenderableType]:
     """Return the table of operators: cycles, share, rate and traffic of each, its plan and its largest terms.
 
-    Of many operators only the twelve that cost most are shown, in program order, and what the others cost together.
+    Unless `every` one is wanted, of many operators only the twelve that cost most are shown, in program order, and what
+    the others cost together.
     """
     ops = result["ops"]
     total = result["cycles"] or 1
     hz = total / result["seconds"] if result["seconds"] else 0.0
-    shown = sorted(sorted(range(len(ops)), key=lambda index: -ops[index]["cycles"])[:_SHOWN])
+    most = len(ops) if every else _SHOWN
+    shown = sorted(sorted(range(len(ops)), key=lambda index: -ops[index]["cycles"])[:most])
     parts = [heading("Operators"), indented(_figures([ops[index] for index in shown], total, hz))]
-    if len(ops) > _SHOWN:
+    if len(ops) > most:
         rest = sum(op["cycles"] for op in ops) - sum(ops[index]["cycles"] for index in shown)
-        text = f"{len(ops) - _SHOWN} further operators take {format_percent(rest / total)} of the cycles."
+        text = f"{len(ops) - most} further operators take {format_percent(rest / total)} of the cycles."
         parts.append(indented(sentence(text)))
     return [*parts, Text(""), indented(_details([ops[index] for index in shown]))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from ipusim.report.canvas import BAD, GOOD, QUIET, bar, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.insight_words import relaxation_sentence
+from ipusim.report.layers import layer_parts, shows_layers
 from ipusim.report.lever_words import lever_words
 from ipusim.report.numbers import (
     format_bytes,
@@ -29,9 +31,11 @@ Result = Mapping[str, Any]
 _PHASE_STYLE = {"compute": "green", "exchange": "yellow", "sync": "magenta"}
 _BAR = 32
 _MOST_REASONS = 3
+_MOST_TERMS = 16
+_LAYER = re.compile(r"\.\d+\.")
 
 
-def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
+def render_run(result: Result, width: int = 80, colour: bool = False, every_op: bool = False) -> str:
     """Return the report of one run.
 
     Parameters
@@ -42,12 +46,16 @@ def render_run(result: Result, width: int = 80, colour: bool = False) -> str:
         Columns of the terminal.
     colour : bool
         Whether to use colours and styles.
+    every_op : bool
+        Show all operators, one by one; by default a network is shown by layers, and of many operators the costliest.
     """
     parts = [_title(result)]
     if result.get("infeasible"):
         parts += _infeasible(result["infeasible"])
     else:
-        parts += [*_figures(result), *_phases(result), *operator_parts(result), *_memory(result), *_levers(result)]
+        by_layer = shows_layers(result) and not every_op
+        table = layer_parts(result) if by_layer else operator_parts(result, every_op)
+        parts += [*_figures(result), *_phases(result), *table, *_memory(result), *_levers(result)]
         parts += tile_parts(result["profile"]) if result.get("profile") else []
         parts += [*_check(result), *_insights(result)]
     return draw([*parts, *_limits(result)], width, colour)
@@ -159,12 +167,31 @@ def _infeasible(infeasible: Mapping[str, Any]) -> list[RenderableType]:
         parts = [Text(f"DOES NOT FIT: {infeasible['constraint']}", BAD), indented(table)]
     if infeasible["terms"]:
         terms = columns("left", "right")
-        for name, size in sorted(infeasible["terms"].items(), key=lambda item: -item[1]):
+        largest = _by_layer(infeasible["terms"])
+        for name, size in largest[:_MOST_TERMS]:
             terms.add_row(name, format_bytes(size))
         parts += [heading("What takes the memory"), indented(terms)]
+        if rest := largest[_MOST_TERMS:]:
+            further = f"{format_count(len(rest))} further things take {format_bytes(sum(size for _, size in rest))}."
+            parts.append(indented(sentence(further)))
     if infeasible["levers"]:
         parts += [heading("What would help"), *bullets(infeasible["levers"])]
     return parts
+
+
+def _by_layer(terms: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return what takes the memory, the largest first; what only the number of its layer tells apart is taken together.
+
+    The number is a word of its own in the name: ``tensors of layers.3.ffn.weight``.
+    """
+    together: dict[str, list[tuple[str, int]]] = {}
+    for name, size in terms.items():
+        together.setdefault(_LAYER.sub(".*.", name), []).append((name, size))
+    sums = [
+        (found[0][0] if len(found) == 1 else f"{name}, {len(found)} times", sum(size for _, size in found))
+        for name, found in together.items()
+    ]
+    return sorted(sums, key=lambda entry: -entry[1])
 
 
 def uncertainty_sentence(found: Mapping[str, Any]) -> str:

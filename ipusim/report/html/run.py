@@ -7,6 +7,7 @@ from typing import Any
 
 from ipusim.report.html.page import render_page, render_part
 from ipusim.report.insight_words import insight_sentences
+from ipusim.report.layers import shows_layers
 from ipusim.report.plans import plan_line
 from ipusim.report.terminal import uncertainty_sentence
 from ipusim.report.validation_words import DOCUMENTED_ERRORS
@@ -57,6 +58,7 @@ def _values(result: Result) -> dict[str, Any]:
     return {
         "result": result,
         "insights": insight_sentences(result) if fits else (),
+        "layers": _layers(result) if fits else [],
         "operators": _operators(result) if fits else [],
     }
 
@@ -64,11 +66,27 @@ def _values(result: Result) -> dict[str, Any]:
 def _sections(result: Result) -> list[tuple[str, str]]:
     if result.get("infeasible"):
         return [("summary", "Summary"), ("trust", "Trust")]
-    middle = [("operators", "Operators")]
+    middle = [("layers", "Layers")] if shows_layers(result) else []
+    middle.append(("operators", "Operators"))
     if result.get("profile"):
         places = [("timeline", "Timeline"), ("tiles", "Tiles"), ("memory", "Memory")]
         middle = [*places, *middle, ("roofline", "Roofline"), ("exchange", "Exchange")]
     return [("summary", "Summary"), *middle, ("trust", "Trust")]
+
+
+def _layers(result: Result) -> list[dict[str, Any]]:
+    """Return the rows of the table of layers with their shares and rates; none where operators are few."""
+    if not shows_layers(result):
+        return []
+    total = result["cycles"] or 1
+    hz = total / result["seconds"] if result["seconds"] else 0.0
+
+    def with_rates(row: Mapping[str, Any]) -> dict[str, Any]:
+        rate = row["flops"] * hz / row["cycles"] if row["cycles"] and row["flops"] else None
+        return {**row, "share": row["cycles"] / total, "rate": rate}
+
+    rows = [with_rates(row) for row in result["layers"]]
+    return [{**row, "parts": [with_rates(part) for part in row["parts"]]} for row in rows]
 
 
 def _operators(result: Result) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ CONTRACT = (
 )  # fmt: skip
 ENERGY = ("energy", "energy_note", "power_w", "tflops_per_w", "area_mm2")
 FURTHER = (
-    *("levers_taken", "insights", "tiles_used", "idle_fraction", *ENERGY),
+    *("levers_taken", "layers", "insights", "tiles_used", "idle_fraction", *ENERGY),
     *("assumed_constants", "uncertainty", "not_modelled", "constants"),
 )
 LAYER = {
