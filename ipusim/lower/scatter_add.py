@@ -96,6 +96,6 @@ def _add_up(builder: Builder, op: Op, grid: TableGrid, source: Variable, update:
     home = Home(np.ascontiguousarray(blocks.tile[block, member]), regions)
     result = builder.place_tensor(op.outputs[0], (problem.outer, problem.dictionary, problem.inner), home)
     settings: dict[str, object] = {"partials": source.dtype, "output": result.dtype}
-    stage = build_stage(blocks, shares, 1, source, result, settings)
+    stage = build_stage(blocks, shares, 1, source, result, settings, builder.sharing)
     builder.steps.append(Superstep(f"{op.name}/update", op.name, (update,), (stage.exchange,)))
     builder.steps.append(Superstep(f"{op.name}/reduce", op.name, (stage.vertices,)))
