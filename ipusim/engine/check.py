@@ -27,6 +27,7 @@ from ipusim.engine.check_conv import compare_convolution
 from ipusim.engine.pooling import compare_pool
 from ipusim.engine.rounding import rounded_format
 from ipusim.engine.scattering import compare_scatter
+from ipusim.engine.stencil import compare_stencil
 from ipusim.engine.values import Values, unpacked
 from ipusim.formats import Format, scale_of
 from ipusim.formats.scale import AUTO
@@ -40,6 +41,7 @@ from ipusim.ops.reduction import finished, reduced_axes
 from ipusim.ops.registry import find_op
 from ipusim.plan.pool import PoolPlan
 from ipusim.plan.sparse_problem import SparseSums
+from ipusim.plan.stencil import StencilProblem
 from ipusim.sparse.blocks import blocks_to_dense
 
 PRODUCTS = 1 << 27
@@ -123,6 +125,7 @@ class OpChecker:
         self._convolutions: dict[str, ConvWork] = {}
         self._pools: dict[str, PoolPlan] = {}
         self._moved: dict[str, frozenset[str]] = {}
+        self._stencils: dict[str, StencilProblem] = {}
         self._packed: dict[tuple[str, str], Variable] = {}
         self._storages = {variable.storage for variable in program.variables.values()}
         for superstep, _ in program.supersteps():
@@ -146,6 +149,8 @@ class OpChecker:
             self._convolutions[op] = vertices.payload
         if isinstance(vertices.payload, PoolPlan):
             self._pools[op] = vertices.payload
+        if isinstance(vertices.payload, StencilProblem):
+            self._stencils[op] = vertices.payload
         if op not in self._sums and hasattr(vertices.payload, "sums"):
             self._sums[op] = vertices.payload.sums()
 
@@ -176,6 +181,10 @@ class OpChecker:
             )
         elif name in self._pools:
             comparisons = [compare_pool(self._pools[name], arrays[0], result, self._spread, ELEMENTS, self._format)]
+        elif name in self._stencils:
+            comparisons = [
+                compare_stencil(self._stencils[name], arrays[0], result, self._spread, PRODUCTS, self._format)
+            ]
         else:
             comparisons = [self._compare_elementwise(op, arrays, result)]
         self.checks.append(_summary(name, output.n_elements, comparisons))

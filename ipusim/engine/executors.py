@@ -257,11 +257,13 @@ EXECUTORS: dict[str, Executor] = {
     "fused_map": _map,
     "rearrange": _rearrange,
     "dynamic_slice_1d": _nothing,
+    "copy_rows": _nothing,
 }
 """Executor by codelet."""
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "pool": ("pooling", "pool"),
+    "stencil": ("stencil", "apply"),
     "multi_slice": ("gathering", "multi_slice"),
     "multi_update_add": ("scattering", "multi_update_add"),
     "fill_1d": ("scattering", "fill"),

@@ -21,6 +21,7 @@ _MACHINERY = frozenset(
         "reduction",
         "registry",
         "spec",
+        "stencil",
         "window",
     }
 )

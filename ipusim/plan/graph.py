@@ -45,7 +45,13 @@ class SparsePlan(Protocol):
         """Return the plan as JSON-ready values."""
 
 
-PLANNERS = {"gather": "gather", "scatter_add": "scatter", "top_k": "top_k"}
+PLANNERS = {
+    "gather": "gather",
+    "scatter_add": "scatter",
+    "stencil2d": "stencil",
+    "stencil3d": "stencil",
+    "top_k": "top_k",
+}
 """Operators whose planners never fail, and the module of this room, loaded on first use, that has ``plan_OPERATOR``."""
 
 Plan = DensePlan | ConvPlan | PoolPlan | SparsePlan | TilePlan

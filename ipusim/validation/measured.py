@@ -45,6 +45,11 @@ def tile_kernel_rows() -> tuple[Row, ...]:
     return _rows("single_tile_measured.csv")
 
 
+def stencil_rows() -> tuple[Row, ...]:
+    """Return the measured runs of a stencil and their phases."""
+    return _rows("stencil_measured.csv")
+
+
 def case_of(row: Row, n: int) -> Case:
     """Return the case of a row at `n` columns."""
     method, m = METHODS[row["method"]], int(row["m"])

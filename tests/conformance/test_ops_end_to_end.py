@@ -14,6 +14,7 @@ BROADCASTS = [((3, 5, 8), (3, 5, 8)), ((3, 5, 8), (8,)), ((3, 1, 8), (3, 5, 8)),
 REDUCED = [{"axes": [-1]}, {"axes": [0], "keepdims": True}, {"axes": [0, 2]}, {}, {"axes": [1]}]
 CHANNELS = ((2, 6, 4, 4), *[(6,)] * 4)
 ROWS = ((4, 6, 40), (40,), (40,))
+BLUR = [[1 / 16, 1 / 8, 1 / 16], [1 / 8, 1 / 4, 1 / 8], [1 / 16, 1 / 8, 1 / 16]]
 CASES = {
     "pow": [(((3, 5, 8),), {"exponent": 1.5})],
     "softmax": [(((3, 4, 40),), {}), (((3, 4, 16),), {"axis": 1})],
@@ -48,6 +49,12 @@ CASES = {
         (((3, 5, 8),), {"k": 5, "axis": 1, "smallest": True}),
     ],
     "argmax": [(((6, 5, 8),), {}), (((1, 400),), {"keepdims": True}), (((3, 5, 8),), {"axis": 0})],
+    "stencil2d": [
+        (((9, 10),), {"coefficients": BLUR}),
+        (((9, 11, 4),), {"coefficients": BLUR, "boundary": "periodic", "repeat": 4}),
+        (((5, 6, 2),), {"coefficients": [[0.04] * 5] * 5, "boundary": "constant", "value": 0.5, "repeat": 3}),
+    ],
+    "stencil3d": [(((5, 6, 7, 2),), {"coefficients": [BLUR] * 3, "repeat": 2})],
     "reshape": [(((3, 5, 8),), {"shape": [-1, 10]})],
     "conv1d": [(((2, 4, 9), (6, 4, 3)), {"padding": [1, 0]}), (((2, 4, 9), (6, 2, 3)), {"groups": 2, "stride": 2})],
     "conv2d": [

@@ -17,10 +17,13 @@ REQUIRED_ATTRIBUTES |= {
     "top_k": {"k": 3},
 }
 REQUIRED_ATTRIBUTES |= {f"{kind}_pool{rank}d": {"kernel": 2, "stride": 1} for kind in ("max", "avg") for rank in (1, 2)}
+BLUR = ((1 / 16, 1 / 8, 1 / 16), (1 / 8, 1 / 4, 1 / 8), (1 / 16, 1 / 8, 1 / 16))
+REQUIRED_ATTRIBUTES |= {"stencil2d": {"coefficients": BLUR}, "stencil3d": {"coefficients": (BLUR,) * 3}}
 ONE_PER_COLUMN = {"layer_norm", "rms_norm", "batch_norm", "batch_norm_training", "group_norm"}
 
 # Operators that need more than two dimensions: shapes of their operands for an extent.
 SHAPES = {
+    "stencil3d": lambda extent: ((extent, extent, extent),),
     "conv1d": lambda extent: ((2, 3, extent), (5, 3, 2)),
     **dict.fromkeys(("avg_pool1d", "max_pool1d"), lambda extent: ((2, 3, extent),)),
     **dict.fromkeys(("avg_pool2d", "max_pool2d"), lambda extent: ((2, 3, extent, extent),)),

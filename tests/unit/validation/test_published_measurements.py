@@ -116,6 +116,7 @@ def test_the_packaged_sources_have_all_their_points():
         "printed_speedups": 8,
         "static_best": 13,
         "static_grid": 225,
+        "stencil": 26,
         "tile_kernels": 38,
         "wall_clock": 6,
     }
