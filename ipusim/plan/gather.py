@@ -28,11 +28,12 @@ from ipusim.plan.table_split import (
     table_problem,
     table_splits,
     tiles_of,
+    uneven_bytes,
 )
 
 
 def plan_gather(graph: Graph, op: Op, chip: Chip, options: PlanOptions) -> TablePlan:
-    """Return the cut with the least estimated cycles whose temporary data meet the bound, if any does.
+    """Return the cut with the least estimated cycles whose temporary and lasting data meet the bounds, if any does.
 
     Of equals the one with the least temporary data, then the one with the fewest tiles.
     """
@@ -47,7 +48,7 @@ def _best(problem: TableProblem, machine: TableMachine) -> TablePlan:
     found = []
     for split in table_splits(problem, machine.n_tiles):
         terms, temporary = gather_terms(problem, split, machine)
-        excess = max(0, temporary - machine.temporary_bytes)
+        excess = max(0, temporary - machine.temporary_bytes) + uneven_bytes(problem, split, machine)
         found.append((excess, sum(terms.values()), temporary, tiles_of(split), split, terms))
     _, _, temporary, _, split, terms = min(found, key=lambda each: each[:5])
     return TablePlan("multi_slice", terms, temporary, problem, split)

@@ -14,6 +14,12 @@ from ipusim.ops.gather import table_extents
 from ipusim.ops.spec import Attrs
 from ipusim.plan.tile_plan import TilePlan
 
+SPREAD = 1.25
+"""A tile holds at most this many times its even share of a table, which lies there all the time."""
+
+SMALL_SHARE = 1 / 32
+"""Share of a tile's memory that part of a table may always take."""
+
 GRAIN_BYTES = 8
 """A row is cut at whole vectors of this many bytes."""
 
@@ -49,6 +55,8 @@ class TableMachine(NamedTuple):
         For every exchange, for every compute set.
     temporary_bytes : int
         Most temporary bytes of a tile.
+    small_bytes : int
+        Part of a table that a tile may always hold.
     """
 
     n_tiles: int
@@ -57,6 +65,7 @@ class TableMachine(NamedTuple):
     phase_cycles: int
     launch_cycles: int
     temporary_bytes: int
+    small_bytes: int
 
 
 class Share(NamedTuple):
@@ -82,6 +91,7 @@ def table_machine(chip: Chip, rate: int, proportion: float) -> TableMachine:
         int(chip.sync_cycles + exchange),
         int(chip.compute_set_overhead_cycles),
         int(proportion * chip.tile_sram_bytes),
+        int(SMALL_SHARE * chip.tile_sram_bytes),
     )
 
 
@@ -121,6 +131,17 @@ def _parts(extent: int, limit: int) -> tuple[int, ...]:
     steps = {size << bit for size in (2, 3) for bit in range(most.bit_length())} | {1, most}
     found = {ceil_div(extent, ceil_div(extent, parts)) for parts in steps if parts <= most}
     return tuple(sorted(found))
+
+
+def uneven_bytes(problem: TableProblem, split: TableSplit, machine: TableMachine) -> int:
+    """Return by how many bytes a tile holds more of the table than it should.
+
+    A table takes its memory away from all other ops of the network, however seldom it is read.
+    """
+    rows, elements, _ = largest_share(problem, split)
+    held = ceil_div(rows, split.lookups) * elements * problem.element_bytes
+    even = ceil_div(problem.outer * problem.dictionary * problem.inner * problem.element_bytes, machine.n_tiles)
+    return max(0, held - max(int(SPREAD * even), machine.small_bytes))
 
 
 def tiles_of(split: TableSplit) -> int:

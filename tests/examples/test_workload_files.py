@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ipusim.pipeline.simulation import simulate
+
 _FOLDER = Path(__file__).parents[2] / "workloads"
 _WORKLOADS = [path for path in _FOLDER.rglob("*.yaml") if path.parent.name != "explore"]
 _FILES = sorted(path.relative_to(_FOLDER).as_posix() for path in _WORKLOADS)
+_NETWORKS = {name for name in _FILES if "\nmodel:" in (_FOLDER / name).read_text()} - {"networks/dlrm.yaml"}
+_SINGLE = [name for name in _FILES if name not in _NETWORKS]
 _INFEASIBLE = {"dense/too-large.yaml"}
 _SLOW = {"dense/matmul-4096-float16.yaml", "dense/matmul-4096-float32.yaml", "networks/streamed-mlp.yaml"}
 
@@ -23,7 +27,7 @@ def _marked(names):
     return [pytest.param(name, marks=[pytest.mark.slow] if name in _SLOW else []) for name in names]
 
 
-@pytest.mark.parametrize("name", _marked(name for name in _FILES if name not in _INFEASIBLE))
+@pytest.mark.parametrize("name", _marked(name for name in _SINGLE if name not in _INFEASIBLE))
 def test_runs_and_passes_its_check(name):
     done = _run(str(_FOLDER / name), "--json")
     assert done.returncode == 0, done.stderr
@@ -59,7 +63,15 @@ def test_what_does_not_fit_is_a_result(name):
     assert infeasible["levers"]
 
 
-@pytest.mark.parametrize("name", _FILES)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(_NETWORKS))
+def test_whole_networks_fit(name):
+    run = simulate(_FOLDER / name, explain=False)
+    assert run.infeasible is None
+    assert run.cycles == sum(op["cycles"] for op in run.to_dict()["ops"])
+
+
+@pytest.mark.parametrize("name", _SINGLE)
 def test_the_report_fits_80_columns(name):
     done = _run(str(_FOLDER / name), "--no-execute")
     assert done.returncode == (name in _INFEASIBLE), done.stderr
