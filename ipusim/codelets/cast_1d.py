@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.codelets.op_constants import INTEGER_LOOP
 from ipusim.codelets.registry import Codelet
 from ipusim.codelets.vectors import vector_elements
 from ipusim.cost.arithmetic import bit_count, ceil_div, floor_log2
@@ -50,7 +51,18 @@ def vertex_cycles(elements: int, widening: bool, interleaved: bool, workers: int
     return 12 + workers * (worker_cycles(ceil_div(elements, workers), widening, interleaved) + 18)
 
 
+def whole_number_cycles(elements: int, workers: int) -> int:
+    """Return the supervisor cycles to make floats of whole numbers.
+
+    Assumed: the loop of integer operators, which takes one element at a time.
+    """
+    slots, per_loop = INTEGER_LOOP
+    return workers * (ceil_div(ceil_div(elements, workers), per_loop) * slots + 26)
+
+
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
+    if settings["input"] == "int32":
+        return whole_number_cycles(fields["elements"], chip.worker_contexts)
     vectors = (vector_elements(chip, settings["input"]), vector_elements(chip, settings["output"]))
     return planner_cast_cycles(fields["elements"], *vectors, chip.worker_contexts)
 

@@ -111,8 +111,10 @@ def _kind_is_allowed(draft: Draft, where: tuple[str | int, ...], spec: OpSpec, i
         message = f"{tensor.name} is {tensor.dtype}, and {spec.name} takes whole numbers here"
         draft.report(where, message, f"declare it with dtype: {WHOLE_NUMBERS}")
         return False
-    if whole and index not in spec.whole_inputs and spec.family not in ("move", "view"):
-        draft.report(where, f"{tensor.name} holds whole numbers ({WHOLE_NUMBERS}), and {spec.name} computes in floats")
+    takes_any = spec.any_format or spec.family in ("move", "view")
+    if whole and index not in spec.whole_inputs and not takes_any:
+        message = f"{tensor.name} holds whole numbers ({WHOLE_NUMBERS}), and {spec.name} computes in floats"
+        draft.report(where, message, "insert a cast")
         return False
     return True
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipusim.formats.scale import AUTO
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Op, Tensor
-from ipusim.ops.spec import is_quarter
+from ipusim.ops.spec import computed_format, is_quarter
 
 PRODUCTS = ("matmul", "conv1d", "conv2d")
 """Operators that take operands of 8 bits."""
@@ -51,4 +51,4 @@ def _wanted(op: Op, tensors: dict[str, Tensor]) -> tuple[str, ...]:
         return tuple(dtype if is_quarter(dtype) else quarters[0] for dtype in formats)
     if is_quarter(result):
         return formats
-    return tuple(result if is_quarter(dtype) else dtype for dtype in formats)
+    return tuple(computed_format(dtype) for dtype in formats)

@@ -64,6 +64,8 @@ def tensor_values(tensor: Tensor, seed: int) -> F32Array:
         return given if tensor.dtype == WHOLE_NUMBERS else round_to_format(given, tensor.dtype)
     if init.kind in ("zeros", "ones"):
         return round_to_scale(np.full(tensor.shape, float(init.kind == "ones")), tensor.dtype, tensor.scale)
+    if init.kind == "arange":
+        return np.arange(prod(tensor.shape), dtype=np.float32).reshape(tensor.shape)
     if init.kind == "causal":
         rows, cols = tensor.shape
         return np.triu(np.full(tensor.shape, MASKED, dtype=np.float32), k=1 + cols - rows)

@@ -53,8 +53,9 @@ class Init:
     Attributes
     ----------
     kind : str
-        ``normal``, ``uniform``, ``integers``, ``zeros``, ``ones``, ``values``, ``file`` or ``onnx``; ``causal`` for
-        the mask of an attention, which is 0 where a row may see a column and very small where not.
+        ``normal``, ``uniform``, ``integers``, ``zeros``, ``ones``, ``values``, ``file`` or ``onnx``; ``arange`` for
+        0, 1, 2, ...; ``causal`` for the mask of an attention, which is 0 where a row may see a column and very small
+        where not.
     scale : float
         Standard deviation of ``normal``, half-width of ``uniform``.
     file : str

@@ -58,7 +58,7 @@ def _reference(arrays: tuple[F64Array, ...], _attrs: Attrs) -> F64Array:
 
 OP = OpSpec(
     name="cast",
-    summary="Change of number format",
+    summary="Change of number format; whole numbers become floats",
     inputs=("x",),
     infer=_infer,
     flops=_flops,
@@ -67,4 +67,5 @@ OP = OpSpec(
         Choice("to", "Number format of the result", choices=FORMATS),
         ScaleOf("scale", "Of a result of 8 bits: what its stored numbers are multiples of; a power of two, or auto"),
     ),
+    any_format=True,
 )

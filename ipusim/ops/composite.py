@@ -17,6 +17,7 @@ def composite(
     expand: Callable[[Expansion, tuple[Tensor, ...], Attrs], None],
     attributes: tuple[Attribute, ...] = (),
     flops_per_element: int = 1,
+    whole_inputs: tuple[int, ...] = (),
 ) -> OpSpec:
     """Return an operator that stands for several others; parameters as in :class:`~ipusim.ops.spec.OpSpec`.
 
@@ -26,4 +27,15 @@ def composite(
     def flops(_inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], _attrs: Attrs, _n: tuple[int, ...]) -> int:
         return flops_per_element * outputs[0].n_elements
 
-    return OpSpec(name, summary, inputs, infer, flops, reference, attributes, family="composite", expand=expand)
+    return OpSpec(
+        name,
+        summary,
+        inputs,
+        infer,
+        flops,
+        reference,
+        attributes,
+        family="composite",
+        expand=expand,
+        whole_inputs=whole_inputs,
+    )

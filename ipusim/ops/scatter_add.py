@@ -9,14 +9,14 @@ import numpy as np
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.gather import check_indices
 from ipusim.ops.reduction import axis_of
-from ipusim.ops.spec import Attrs, F64Array, OpSpec, ShapeError, TensorType, Whole, common_dtype, shown
+from ipusim.ops.spec import Attrs, F64Array, OpSpec, ShapeError, TensorType, Whole, shared_dtype, shown
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
     table, updates, indices = inputs
     axis = axis_of(table, attrs)
     check_indices(indices, table.shape[axis], 2)
-    dtype = common_dtype((table, updates))
+    dtype = shared_dtype((table, updates))
     shape = (*table.shape[:axis], *indices.shape, *table.shape[axis + 1 :])
     if updates.shape != shape:
         message = f"{shown(updates)} is not what {shown(indices)} names of axis {axis} of {shown(table)}"

@@ -242,6 +242,8 @@ class OpSpec:
     whole_inputs : tuple of int
         Positions of the operands that are whole numbers (``int32``). Beside them only operators that move elements
         take any.
+    any_format : bool
+        Its operands may be floats or whole numbers.
     exact : bool
         The result is elements of the operands, or whole numbers: it has no rounding, and equals the reference.
     averages : bool
@@ -268,6 +270,7 @@ class OpSpec:
     expand: Callable[[Expansion, tuple[Tensor, ...], Attrs], None] | None = None
     constants: tuple[str, ...] = ()
     whole_inputs: tuple[int, ...] = ()
+    any_format: bool = False
     exact: bool = False
     averages: bool = False
     finish: Callable[[Attrs], tuple[tuple[str, Attrs], ...]] | None = None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.reduction import axis_of
-from ipusim.ops.spec import Attrs, Choice, F64Array, Flag, OpSpec, ShapeError, TensorType, Whole, shown
+from ipusim.ops.spec import Attrs, Choice, F64Array, Flag, OpSpec, ShapeError, TensorType, Whole, computed_format, shown
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -17,7 +17,7 @@ def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
     axis = axis_of(x, attrs)
     if k > x.shape[axis]:
         raise ShapeError(f"axis {axis} of {shown(x)} has fewer than {k} elements", attribute="k")
-    dtype = "int32" if attrs["result"] == "indices" else x.dtype
+    dtype = "int32" if attrs["result"] == "indices" else computed_format(x.dtype)
     return TensorType((*x.shape[:axis], k, *x.shape[axis + 1 :]), dtype)
 
 

@@ -48,6 +48,7 @@ CASES = {
         (((1, 120),), {"k": 2, "result": "indices"}),
         (((3, 5, 8),), {"k": 5, "axis": 1, "smallest": True}),
     ],
+    "one_hot": [(((5, 3),), {"depth": 9, "to": "float32"})],
     "argmax": [(((6, 5, 8),), {}), (((1, 400),), {"keepdims": True}), (((3, 5, 8),), {"axis": 0})],
     "stencil2d": [
         (((9, 10),), {"coefficients": BLUR}),

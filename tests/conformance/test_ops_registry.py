@@ -15,6 +15,7 @@ REQUIRED_ATTRIBUTES |= {
     "broadcast_to": {"shape": (3, 4, 5)},
     "depth_to_space": {"block": 2},
     "top_k": {"k": 3},
+    "one_hot": {"depth": 5},
 }
 REQUIRED_ATTRIBUTES |= {f"{kind}_pool{rank}d": {"kernel": 2, "stride": 1} for kind in ("max", "avg") for rank in (1, 2)}
 BLUR = ((1 / 16, 1 / 8, 1 / 16), (1 / 8, 1 / 4, 1 / 8), (1 / 16, 1 / 8, 1 / 16))

@@ -119,3 +119,18 @@ def test_indices_may_be_moved_first():
     run = ipusim.simulate(document, TINY, execute=True, verify=True, explain=False)
     assert run.check["passed"]
     assert run.outputs["y"].shape == (4, 4, 16)
+
+
+def test_whole_numbers_become_floats():
+    document = workload((9, 16), (4,))
+    document["ops"] = [
+        {"op": "cast", "inputs": ["ids"], "output": "mask", "to": "float16"},
+        {"op": "one_hot", "inputs": ["ids"], "output": "hot", "depth": 9},
+        {"op": "matmul", "inputs": ["hot", "table"], "output": "rows"},
+        {"op": "gather", "inputs": ["table", "ids"], "output": "y"},
+    ]
+    document["outputs"] = ["mask", "hot", "rows", "y"]
+    run = ipusim.simulate(document, TINY, execute=True, verify=True, explain=False)
+    assert run.check["passed"]
+    np.testing.assert_array_equal(run.outputs["rows"], run.outputs["y"])
+    assert run.outputs["hot"].argmax(axis=-1).tolist() == run.outputs["mask"].tolist()
