@@ -50,6 +50,7 @@ CASES = {
     ],
     "one_hot": [(((5, 3),), {"depth": 9, "to": "float32"})],
     "argmax": [(((6, 5, 8),), {}), (((1, 400),), {"keepdims": True}), (((3, 5, 8),), {"axis": 0})],
+    "spmv": [(((5, 8), (8,)), {}), (((5, 8), (5,)), {"transpose": True})],
     "stencil2d": [
         (((9, 10),), {"coefficients": BLUR}),
         (((9, 11, 4),), {"coefficients": BLUR, "boundary": "periodic", "repeat": 4}),

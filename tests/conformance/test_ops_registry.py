@@ -24,6 +24,7 @@ ONE_PER_COLUMN = {"layer_norm", "rms_norm", "batch_norm", "batch_norm_training",
 
 # Operators that need more than two dimensions: shapes of their operands for an extent.
 SHAPES = {
+    "spmv": lambda extent: ((extent, extent), (extent,)),
     "stencil3d": lambda extent: ((extent, extent, extent),),
     "conv1d": lambda extent: ((2, 3, extent), (5, 3, 2)),
     **dict.fromkeys(("avg_pool1d", "max_pool1d"), lambda extent: ((2, 3, extent),)),
