@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, SELECT_SLOTS, UNARY_OPS
+from ipusim.codelets.op_constants import ACTIVATION_GRADIENTS, ACTIVATIONS, BINARY_OPS, SELECT_SLOTS, UNARY_OPS
 from ipusim.codelets.registry import Codelet
 from ipusim.cost.arithmetic import ceil_div
 
@@ -45,6 +45,8 @@ def operator_slots(function: str, float_type: bool) -> int:
     if function in ACTIVATIONS and function not in UNARY_OPS:
         entry = ACTIVATIONS[function]
         return max(1, (entry.vector32 if float_type else entry.vector16) - ACCESS_SLOTS)
+    if function in ACTIVATION_GRADIENTS:
+        return max(1, ACTIVATION_GRADIENTS[function][float_type] - ACCESS_SLOTS)
     table = BINARY_OPS.get(function) or UNARY_OPS[function]
     cycles, per_loop = table.float32 if float_type else table.float16
     slots = ceil_div(width, per_loop) * cycles

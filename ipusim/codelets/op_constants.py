@@ -133,5 +133,15 @@ ACTIVATIONS = {
 }
 """Activation functions of the NonLinearity vertices."""
 
-ACTIVATION_GRADIENTS = {"relu": (3, 3), "sigmoid": (3, 3), "tanh": (3, 3), "gelu": (5, 10)}
-"""Worker slots per vector, 16-bit and 32-bit, of the gradients of activation functions."""
+ACTIVATION_GRADIENTS = {
+    "relu_gradient": (3, 3),
+    "sigmoid_gradient": (3, 3),
+    "tanh_gradient": (3, 3),
+    "gelu_gradient": (5, 10),
+    "gelu_erf_gradient": (15, 30),
+    "swish_gradient": (5, 11),
+}
+"""Worker slots per vector, 16-bit and 32-bit, of the gradients of activation functions.
+
+Those of the exact GELU and of swish are not published: they have the loop of the function, as that of GELU has.
+"""

@@ -133,7 +133,8 @@ class OpChecker:
                 op = vertices.op or superstep.op
                 if "in_channels" in vertices.settings:
                     self._products.setdefault(op, []).append(vertices)
-                self._note_payload(program, op, vertices)
+                for name in dict.fromkeys((op, *superstep.fused)):
+                    self._note_payload(program, name, vertices)
         self._random = np.random.Generator(np.random.PCG64(seed))
         self.checks: list[OpCheck] = []
 
@@ -296,7 +297,13 @@ class OpChecker:
         self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32]
     ) -> Comparison:
         most = result.size if find_op(op.kind).positional else ELEMENTS
-        at = np.unravel_index(self._spread(result.size, most), result.shape)
+        chosen = self._spread(result.size, most)
+        output = self._graph.tensors[op.outputs[0]]
+        if output.sparsity is not None:
+            pattern = blocks_to_dense(replace(tensor_blocks(output, self._graph.seed), data=None)).reshape(-1)
+            kept = np.flatnonzero(pattern)
+            chosen = kept[self._spread(len(kept), most)]
+        at = np.unravel_index(chosen, result.shape)
         operands = tuple(np.broadcast_to(array, result.shape)[at].astype(np.float64) for array in arrays)
 
         def reference(*numbers: F64Array) -> F64Array:

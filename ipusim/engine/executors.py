@@ -18,7 +18,7 @@ from ipusim.errors import VerifierError
 from ipusim.formats import scale_of
 from ipusim.formats.scale import AUTO
 from ipusim.ir.expression import ELEMENT_BY_ELEMENT, Expression
-from ipusim.ir.movement import Movement, Source
+from ipusim.ir.movement import Movement, Repacking, Source
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
 from ipusim.kernels.elementwise import ADD, COPY, combine_regions
@@ -213,6 +213,10 @@ def _rearrange(
         target = values.flat(str(vertices.settings["target"]))
         values.packings.forget(target)
         target[:] = moved(vertices.payload, values).reshape(-1)
+    if isinstance(vertices.payload, Repacking):
+        target, order = values.flat(str(vertices.settings["target"])), vertices.payload.order
+        values.packings.forget(target)
+        target[:] = np.where(order < 0, 0, values.flat(vertices.payload.source.storage)[order])
     done(1.0)
 
 
@@ -250,6 +254,7 @@ EXECUTORS: dict[str, Executor] = {
     "cast_1d": _cast,
     "unary_1d": _map,
     "nonlinearity_1d": _map,
+    "nonlinearity_grad_1d": _map,
     "gelu_1d": _map,
     "binary_1d": _map,
     "broadcast_vector_outer": _map,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ipusim.engine.memory import shared_memory
 from ipusim.ir.expression import Expression
-from ipusim.ir.movement import Movement
+from ipusim.ir.movement import MOVEMENTS
 from ipusim.ir.program import Program, Repeat, Superstep, Variable, VertexSet
 from ipusim.lower.homes import same_home
 
@@ -84,5 +84,5 @@ def _touched(step: Superstep) -> Iterator[str]:
     for vertices in step.compute:
         yield from (operand.variable for operand in vertices.operands)
         yield from (str(vertices.settings[key]) for key in ("source", "variable") if key in vertices.settings)
-        if isinstance(vertices.payload, Movement):
+        if isinstance(vertices.payload, MOVEMENTS):
             yield from (source.variable for source in vertices.payload.sources())

@@ -15,7 +15,7 @@ import numpy as np
 
 from ipusim.errors import ResidencyError
 from ipusim.ir.intervals import EMPTY, Intervals, difference, flat_runs, overlapping, union
-from ipusim.ir.movement import Movement
+from ipusim.ir.movement import MOVEMENTS
 from ipusim.ir.program import FROM_HOME, Operand, Program, Superstep, TileArray, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions
 
@@ -41,7 +41,7 @@ class Residency:
             str(vertices.settings["target"]): tuple(source.storage for source in vertices.payload.sources())
             for superstep, _ in program.supersteps()
             for vertices in superstep.compute
-            if isinstance(vertices.payload, Movement)
+            if isinstance(vertices.payload, MOVEMENTS)
         }
         metadata = (variable for variable in program.variables.values() if variable.kind == "metadata")
         for variable in (*program.initial, *metadata):
@@ -83,7 +83,7 @@ class Residency:
             self._write(superstep, written)
             self._overwrite(written[0][0])
         for vertices in superstep.compute:
-            if isinstance(vertices.payload, Movement):
+            if isinstance(vertices.payload, MOVEMENTS):
                 self._complete(str(vertices.settings["target"]))
         self._exchange(superstep, iteration)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.engine.rounding import NEAREST, Rounding
-from ipusim.ir.movement import Movement
+from ipusim.ir.movement import MOVEMENTS
 from ipusim.ir.program import Program, Superstep, Variable, VertexSet
 from ipusim.kernels.packing import Packings
 
@@ -114,7 +114,7 @@ def _n_elements(variable: Variable) -> int:
 def touched_storages(program: Program, vertices: VertexSet) -> set[str]:
     """Return the storages that a vertex set reads or writes."""
     named: set[str] = set()
-    if isinstance(vertices.payload, Movement):
+    if isinstance(vertices.payload, MOVEMENTS):
         named = {str(vertices.settings["target"]), *(source.storage for source in vertices.payload.sources())}
     return named | {program.variables[operand.variable].storage for operand in vertices.operands}
 

@@ -24,6 +24,11 @@ def build_graph(workload: Workload) -> Graph:
         With every problem, each at its place in the file: names, order, shapes, formats, attributes, sparsity, files of
         values, sizes.
     """
+    return insert_casts(expand_graph(assemble_graph(workload)))
+
+
+def assemble_graph(workload: Workload) -> Graph:
+    """Return the graph of a workload with its composite ops as they stand; see :func:`build_graph`."""
     draft = draft_graph(Draft(workload))
     if draft.problems:
         raise BadInputError(in_file_order(draft.problems))
@@ -32,8 +37,7 @@ def build_graph(workload: Workload) -> Graph:
     used = read | {name for op in ops for name in op.outputs}
     tensors = {name: tensor for name, tensor in draft.tensors.items() if tensor and name in used}
     outputs = workload.outputs or tuple(name for op in ops for name in op.outputs if name not in read)
-    graph = Graph(workload.name, tensors, ops, outputs, workload.seed)
-    return insert_casts(expand_graph(graph))
+    return Graph(workload.name, tensors, ops, outputs, workload.seed)
 
 
 def draft_graph(draft: Draft) -> Draft:

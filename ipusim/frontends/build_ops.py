@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ipusim.files.wording import did_you_mean
 from ipusim.formats import WHOLE_NUMBERS
@@ -12,6 +11,7 @@ from ipusim.frontends.build_tensors import check_bytes
 from ipusim.frontends.draft import UNREADABLE, Draft
 from ipusim.frontends.entries import OpEntry
 from ipusim.frontends.order import report_order, writers
+from ipusim.frontends.parts import result_sparsity, same_pattern
 from ipusim.ir.tensor import Op, Tensor
 from ipusim.ops.registry import find_op, op_names
 from ipusim.ops.spec import OpSpec, ShapeError, settled
@@ -88,6 +88,8 @@ def _operands_are_allowed(draft: Draft, position: int, spec: OpSpec, operands: t
         expected = f"at least {expected}" if spec.variadic else expected
         draft.report(where, f"{spec.name} takes {expected}, found {len(operands)}")
         return False
+    if spec.family == "map" and any(tensor and tensor.sparsity for tensor in operands):
+        return _share_pattern(draft, position, spec, operands)
     allowed = True
     for index, tensor in enumerate(operands):
         if tensor and tensor.sparsity and index not in spec.sparse_inputs:
@@ -119,6 +121,20 @@ def _kind_is_allowed(draft: Draft, where: tuple[str | int, ...], spec: OpSpec, i
     return True
 
 
+def _share_pattern(draft: Draft, position: int, spec: OpSpec, operands: tuple[Tensor | None, ...]) -> bool:
+    """Return whether elementwise operands are sparse tensors of one pattern, or single numbers; report what is not."""
+    known = [tensor for tensor in operands if tensor]
+    like = next(tensor for tensor in known if tensor.sparsity)
+    allowed = True
+    for index, tensor in enumerate(operands):
+        if tensor is None or (tensor.sparsity is None and tensor.n_elements == 1) or same_pattern(tensor, like):
+            continue
+        message = f"{spec.name} works on the non-zeros of {like.name}, and {tensor.name} does not have its pattern"
+        draft.report(("ops", position, "inputs", index), message, "gradients and states of a tensor have its pattern")
+        allowed = False
+    return allowed
+
+
 def _infer(
     draft: Draft, position: int, spec: OpSpec, attrs: dict[str, object], operands: tuple[Tensor | None, ...]
 ) -> Tensor | None:
@@ -131,11 +147,7 @@ def _infer(
     except ShapeError as error:
         draft.report(_place(position, error), error.message, error.hint)
         return None
-    sparsity = None
-    if spec.sparse_result is not None:
-        like = sound[spec.sparse_result]
-        assert like.sparsity is not None
-        sparsity = replace(like.sparsity, pattern_of=like.name, pattern_init=like.init, pattern_dtype=like.dtype)
+    sparsity = result_sparsity(spec, sound)
     result = Tensor(draft.workload.ops[position].output, shape, dtype, sparsity=sparsity)
     return result if check_bytes(draft, ("ops", position, "output"), result) else None
 

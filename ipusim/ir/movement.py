@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ipusim.ir.regions import IntArray
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -43,3 +45,27 @@ class Movement:
                 yield from operand.sources()
             elif isinstance(operand, Source):
                 yield operand
+
+
+@dataclass(frozen=True, slots=True)
+class Repacking:
+    """The elements of a packed variable in the order of another packed form of the same tensor.
+
+    Attributes
+    ----------
+    source : Source
+        Where the elements come from.
+    order : int64 array [n]
+        Place there of each element of the result, or -1 for a place of the result that holds none.
+    """
+
+    source: Source
+    order: IntArray
+
+    def sources(self) -> Iterator[Source]:
+        """Yield the variable that elements are taken from."""
+        yield self.source
+
+
+MOVEMENTS = (Movement, Repacking)
+"""Payloads that say which elements of which variables a target consists of."""

@@ -30,6 +30,7 @@ from ipusim.kernels.functions import (
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
 from ipusim.kernels.scalars import span
+from ipusim.kernels.slopes import slope
 from ipusim.kernels.workers import Done, Workers
 
 FUNCTIONS = (
@@ -75,6 +76,12 @@ FUNCTIONS = (
     "sign",
     "dropout",
     "select",
+    "relu_gradient",
+    "sigmoid_gradient",
+    "tanh_gradient",
+    "gelu_gradient",
+    "gelu_erf_gradient",
+    "swish_gradient",
 )
 """Names of the functions; a kernel knows them by their number."""
 
@@ -84,7 +91,7 @@ _ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _MAXIMUM, _MINIMUM = range(6)
 _RELU, _NEGATE, _ABS, _SQUARE, _SQRT, _RSQRT, _SCALE_SHIFT = range(6, 13)
 _EXP, _LOG, _SIGMOID, _TANH, _SWISH, _GELU, _GELU_ERF, _ERF, _POWER, _INVERSE = range(13, 23)
 _EQUAL, _LESS, _LESS_EQUAL, _GREATER, _GREATER_EQUAL, _CLIP = range(23, 29)
-_DROPOUT, _SELECT = range(40, 42)
+_DROPOUT, _SELECT, _RELU_GRADIENT = range(40, 43)
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
@@ -198,6 +205,10 @@ def _map_range(
                         numbers[i] = np.float32(curve(how - _CLIP, constants[0], constants[1], np.float64(lefts[i])))
                 elif how == _DROPOUT:
                     _drop(constants[0], int(constants[1]), numbers, lefts, index)
+                elif how >= _RELU_GRADIENT:
+                    for i in range(n):
+                        steep = slope(how - _RELU_GRADIENT, np.float64(lefts[i * left_step]))
+                        numbers[i] = np.float32(steep * np.float64(rights[i * right_step]))
                 else:
                     others = span(other.ctypes.data + 4 * other_at, n)
                     for i in range(n):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ipusim.codelets.op_constants import ACTIVATIONS, BINARY_OPS, UNARY_OPS
+from ipusim.codelets.op_constants import ACTIVATION_GRADIENTS, ACTIVATIONS, BINARY_OPS, UNARY_OPS
 from ipusim.codelets.registry import codelet as find_codelet
 from ipusim.formats import number_format
 from ipusim.ir.expression import Expression, Node, broadcast_pattern
@@ -30,6 +30,11 @@ def lower_map(builder: Builder, ops: tuple[Op, ...]) -> None:
     """Append elementwise ops that run together; the last one's result is that of all."""
     op = ops[-1]
     output = builder.graph.tensors[op.outputs[0]]
+    if output.sparsity is not None:
+        from ipusim.lower.sparse_map import lower_sparse_map
+
+        lower_sparse_map(builder, ops)
+        return
     read = leaves(ops)
     small = tuple(name for name in read if builder.graph.tensors[name].n_elements != output.n_elements)
     shape, home = common_place(builder, op, tuple(name for name in read if name not in small), bool(small))
@@ -41,7 +46,7 @@ def lower_map(builder: Builder, ops: tuple[Op, ...]) -> None:
             variable = bring(builder, op.name, name, shape, home)
             operands[name] = Operand(variable.name, "in", home.regions)
             continue
-        variable = _small_operand(builder, op, name)
+        variable = small_operand(builder, op, name)
         regions = needed_runs(broadcast_pattern(tensor.shape, output.shape), shape, home, variable)
         exchange += operand_transfers(builder, variable, home.tile, regions)
         operands[name] = Operand(variable.name, "in", regions)
@@ -53,7 +58,8 @@ def lower_map(builder: Builder, ops: tuple[Op, ...]) -> None:
         operands[name] = Operand(register.name, "out", home.regions)
     result = builder.place_tensor(op.outputs[0], shape, home)
     operands[op.outputs[0]] = Operand(result.name, "out", home.regions)
-    vertices = _vertices(builder, ops, operands, shape, home)
+    patterns = tuple(broadcast_pattern(builder.graph.tensors[name].shape, output.shape) for name in operands)
+    vertices = map_vertices(builder, ops, operands, patterns, shape, home)
     fused = tuple(each.name for each in ops[:-1])
     builder.steps.append(Superstep(f"{op.name}/compute", op.name, (vertices,), fused=fused))
 
@@ -94,7 +100,8 @@ def common_place(builder: Builder, op: Op, full: tuple[str, ...], flat: bool) ->
     return shape, linear_home(shape, number_format(output.dtype).bytes, builder.chip.n_tiles)
 
 
-def _small_operand(builder: Builder, op: Op, name: str) -> Variable:
+def small_operand(builder: Builder, op: Op, name: str) -> Variable:
+    """Return an operand that broadcasts where it is; a graph input is laid out linearly."""
     placed = builder.placed(name)
     if placed is not None:
         return placed
@@ -105,9 +112,25 @@ def _small_operand(builder: Builder, op: Op, name: str) -> Variable:
     )
 
 
-def _vertices(
-    builder: Builder, ops: tuple[Op, ...], operands: dict[str, Operand], shape: Shape, home: Home
+def map_vertices(
+    builder: Builder,
+    ops: tuple[Op, ...],
+    operands: dict[str, Operand],
+    patterns: tuple[IntArray, ...],
+    shape: Shape,
+    home: Home,
 ) -> VertexSet:
+    """Return the vertices of ops that run together.
+
+    Parameters
+    ----------
+    operands : dict of str to Operand
+        What they read and write, by tensor; that of the last op's result comes last.
+    patterns : tuple of int64 arrays [axes, 2]
+        How each of them is repeated over the elements of the result.
+    shape, home
+        View and place of the result.
+    """
     graph = builder.graph
     place = {name: index for index, name in enumerate(operands)}
     output = graph.tensors[ops[-1].outputs[0]]
@@ -117,7 +140,6 @@ def _vertices(
         constants = tuple(float(str(op.attrs[name])) for name in spec.constants)
         inputs = tuple(place[name] for name in op.inputs)
         nodes.append(Node(spec.function_name(op.attrs), inputs, place[op.outputs[0]], constants))
-    patterns = tuple(broadcast_pattern(graph.tensors[name].shape, output.shape) for name in operands)
     repeated = [graph.tensors[name] for name, pattern in zip(operands, patterns, strict=True) if len(pattern)]
     wide = tuple(any(graph.tensors[name].dtype != output.dtype for name in op.inputs) for op in ops)
     codelet, settings = _costed(nodes, len(operands) - len(ops), repeated, wide)
@@ -158,6 +180,8 @@ def _costed(
             return "gelu_1d", {"op": first}
         if first in ACTIVATIONS:
             return "nonlinearity_1d", {"op": first}
+        if first in ACTIVATION_GRADIENTS:
+            return "nonlinearity_grad_1d", {"op": first}
         if first in UNARY_OPS:
             return "unary_1d", {"op": first}
         if first == "power":

@@ -48,4 +48,4 @@ def leaves(ops: tuple[Op, ...]) -> tuple[str, ...]:
 
 def _alike(graph: Graph, one: str, other: str) -> bool:
     a, b = graph.tensors[one], graph.tensors[other]
-    return a.shape == b.shape and a.dtype == b.dtype
+    return a.shape == b.shape and a.dtype == b.dtype and (a.sparsity is None) == (b.sparsity is None)

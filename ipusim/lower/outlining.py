@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from ipusim.ir.movement import Movement, Source
+from ipusim.ir.movement import Movement, Repacking, Source
 from ipusim.ir.program import Operand, Program, Repeat, Superstep, TileArray, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray
 
@@ -193,6 +193,9 @@ def _of_copies(vertices: VertexSet, copies: dict[str, str]) -> VertexSet:
     payload = vertices.payload
     if isinstance(payload, Movement):
         payload = _movement(payload, copies)
+    if isinstance(payload, Repacking):
+        source = payload.source
+        payload = replace(payload, source=replace(source, variable=copies.get(source.variable, source.variable)))
     return replace(vertices, operands=operands, payload=payload)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ipusim.ir.movement import Movement
+from ipusim.ir.movement import MOVEMENTS
 from ipusim.ir.program import Program, Repeat, Superstep, Transfers, VertexSet
 
 COMPUTE, EXCHANGE = "compute", "exchange"
@@ -166,7 +166,7 @@ class _Packer:
         writes = {variables[name].storage for name in written}
         places: set[str] = set()
         for vertices in compute:
-            if isinstance(vertices.payload, Movement):
+            if isinstance(vertices.payload, MOVEMENTS):
                 writes.add(str(vertices.settings["target"]))
                 reads |= {source.storage for source in vertices.payload.sources()}
                 read |= {source.variable for source in vertices.payload.sources()}

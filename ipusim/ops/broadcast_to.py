@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients, summed_to
 from ipusim.ops.movement import movement
 from ipusim.ops.spec import Attrs, F64Array, ShapeError, Wholes, shown
 
@@ -29,10 +30,15 @@ def _move(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return np.broadcast_to(arrays[0], _wanted(attrs))
 
 
+def _gradient(call: Backward) -> Gradients:
+    return (summed_to(call, call.upstream, call.output.shape, call.inputs[0].shape),)
+
+
 OP = movement(
     "broadcast_to",
     "A tensor repeated to a larger shape; most operators broadcast by themselves",
     _shape,
     _move,
     (Wholes("shape", "Extents of the result"),),
+    gradient=_gradient,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipusim.files.wording import FieldError, describe
 from ipusim.formats.scale import AUTO, is_scale
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.spec import FORMATS, Attrs, Choice, F64Array, OpSpec, ShapeError, TensorType, is_quarter
 
 
@@ -56,6 +57,10 @@ def _reference(arrays: tuple[F64Array, ...], _attrs: Attrs) -> F64Array:
     return arrays[0]
 
 
+def _gradient(call: Backward) -> Gradients:
+    return (call.add("cast", call.upstream, to=call.inputs[0].dtype),)
+
+
 OP = OpSpec(
     name="cast",
     summary="Change of number format; whole numbers become floats",
@@ -68,4 +73,5 @@ OP = OpSpec(
         ScaleOf("scale", "Of a result of 8 bits: what its stored numbers are multiples of; a power of two, or auto"),
     ),
     any_format=True,
+    gradient=_gradient,
 )

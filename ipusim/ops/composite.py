@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.spec import Attribute, Attrs, Expansion, F64Array, OpSpec, TensorType
+from ipusim.ops.gradient import Gradient
+from ipusim.ops.spec import Attribute, Attrs, Expand, F64Array, OpSpec, TensorType
 
 
 def composite(
@@ -14,10 +15,11 @@ def composite(
     inputs: tuple[str, ...],
     infer: Callable[[tuple[Tensor, ...], Attrs], TensorType],
     reference: Callable[[tuple[F64Array, ...], Attrs], F64Array],
-    expand: Callable[[Expansion, tuple[Tensor, ...], Attrs], None],
+    expand: Expand,
     attributes: tuple[Attribute, ...] = (),
     flops_per_element: int = 1,
     whole_inputs: tuple[int, ...] = (),
+    gradient: Gradient | None = None,
 ) -> OpSpec:
     """Return an operator that stands for several others; parameters as in :class:`~ipusim.ops.spec.OpSpec`.
 
@@ -38,4 +40,5 @@ def composite(
         family="composite",
         expand=expand,
         whole_inputs=whole_inputs,
+        gradient=gradient,
     )

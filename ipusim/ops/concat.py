@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.movement import movement
 from ipusim.ops.reduction import axis_of
 from ipusim.ops.spec import Attrs, F64Array, ShapeError, Whole, shown
@@ -25,6 +26,18 @@ def _move(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return np.concatenate(arrays, axis=int(str(attrs["axis"])))
 
 
+def _gradient(call: Backward) -> Gradients:
+    """Each operand's part of the gradient."""
+    axis = axis_of(call.output, call.attrs)
+    found: list[str | None] = []
+    start = 0
+    for tensor, wanted in zip(call.inputs, call.wanted, strict=True):
+        end = start + tensor.shape[axis]
+        found.append(call.add("slice", call.upstream, axis=axis, start=start, end=end) if wanted else None)
+        start = end
+    return tuple(found)
+
+
 OP = movement(
     "concat",
     "Two or more tensors, one behind the other along an axis",
@@ -33,4 +46,5 @@ OP = movement(
     (Whole("axis", "Axis that becomes longer", 0),),
     inputs=("a", "b"),
     variadic=True,
+    gradient=_gradient,
 )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.ops.elementwise import elementwise
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.spec import F64Array, Real, Whole
 
 LARGEST_SEED = 2**32 - 1
@@ -34,6 +35,11 @@ def _dropout(x: F64Array, p: float, seed: int) -> F64Array:
     return np.where(kept.reshape(x.shape), x / (1.0 - p), 0.0)
 
 
+def _gradient(call: Backward) -> Gradients:
+    """The same elements of the gradient are dropped."""
+    return (call.add("dropout", call.upstream, **call.attrs),)
+
+
 OP = replace(
     elementwise(
         "dropout",
@@ -44,6 +50,7 @@ OP = replace(
             Real("p", "Probability of a zero", 0.5, least=0.0, below=1.0),
             Whole("seed", "Ops with the same seed and shape drop the same elements", 0, 0, LARGEST_SEED),
         ),
+        gradient=_gradient,
     ),
     positional=True,
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients, elementwise_gradient
 from ipusim.ops.spec import (
     Attribute,
     Attrs,
@@ -61,6 +62,7 @@ def elementwise(
     flops_per_element: int = 1,
     vertex: Callable[[Attrs], str] | str = "",
     attributes: tuple[Attribute, ...] = (),
+    gradient: Callable[[Backward], Gradients] | None = None,
 ) -> OpSpec:
     """Return an operator that applies `function` to every element of its broadcast operands.
 
@@ -74,6 +76,8 @@ def elementwise(
         Name of the function in the tables of vertices and kernels; by default `name`.
     attributes : tuple of Attribute
         The numbers among them are the constants of the function, in this order.
+    gradient : callable, optional
+        Returns the gradient of each operand at the size of the result; copies of a broadcast operand are summed here.
     """
 
     def infer(operands: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
@@ -81,12 +85,14 @@ def elementwise(
         return TensorType(shape, computed_dtype(operands, shape))
 
     def flops(
-        _operands: tuple[Tensor, ...],
+        operands: tuple[Tensor, ...],
         outputs: tuple[Tensor, ...],
         _attrs: Attrs,
-        _nonzeros: tuple[int, ...],
+        nonzeros: tuple[int, ...],
     ) -> int:
-        return flops_per_element * outputs[0].n_elements
+        """Count per element of the result; of a sparse one, its non-zeros."""
+        stored = [count for tensor, count in zip(operands, nonzeros, strict=True) if tensor.sparsity]
+        return flops_per_element * (stored[0] if stored else outputs[0].n_elements)
 
     def reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
         given = {each.name: attrs[each.name] for each in attributes}
@@ -104,4 +110,5 @@ def elementwise(
         family="map",
         function=vertex or name,
         constants=constants,
+        gradient=elementwise_gradient(gradient) if gradient else None,
     )

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.spec import (
     PARTIALS_FORMATS,
     Attrs,
@@ -88,6 +89,50 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return product
 
 
+def _gradient(call: Backward) -> Gradients:
+    """``dA = dY B'`` and ``dB = A' dY``, with the operands as the product saw them; of a sparse one its non-zeros."""
+    return (_left(call) if call.wanted[0] else None), (_right(call) if call.wanted[1] else None)
+
+
+def _left(call: Backward) -> str:
+    (a, b), flipped = call.inputs, bool(call.attrs["transpose_b"])
+    if call.attrs["transpose_a"]:
+        return _product(call, a, b.name, call.upstream, flipped, False, (b, call.output))
+    return _product(call, a, call.upstream, b.name, False, flipped, (call.output, b))
+
+
+def _right(call: Backward) -> str:
+    (a, b), flipped = call.inputs, bool(call.attrs["transpose_a"])
+    if call.attrs["transpose_b"]:
+        return _product(call, b, call.upstream, a.name, True, not flipped, (call.output, a))
+    return _product(call, b, a.name, call.upstream, not flipped, True, (a, call.output))
+
+
+def _product(
+    call: Backward, operand: Tensor, left: str, right: str, turn_left: bool, turn_right: bool, of: tuple[Tensor, Tensor]
+) -> str:
+    """Add ``left right'``, each turned where asked: the gradient of `operand`, summed over a batch that it has not.
+
+    `of` has the shapes of the two.
+    """
+    partials = call.attrs["partials"]
+    if operand.sparsity is not None:
+        like = operand.name
+        kind = "matmul_at_nonzeros"
+        return call.add(kind, left, right, like, transpose_a=turn_left, transpose_b=turn_right, partials=partials)
+    batch = operand.shape[:-2]
+    shapes = [each.shape for each in of]
+    if not batch and turn_left and turn_right and len(shapes[0]) > 2 and len(shapes[1]) > 2:
+        left, right = (
+            call.add("reshape", name, shape=(-1, shape[-1])) for name, shape in zip((left, right), shapes, strict=True)
+        )
+    found = call.add("matmul", left, right, transpose_a=turn_left, transpose_b=not turn_right, partials=partials)
+    rank = max(len(shape) for shape in shapes)
+    if batch or rank == 2 or (turn_left and turn_right):
+        return found
+    return call.add("sum", found, axes=tuple(range(rank - 2)))
+
+
 OP = OpSpec(
     name="matmul",
     summary="Matrix product of the last two dimensions; leading dimensions are a batch",
@@ -101,4 +146,5 @@ OP = OpSpec(
         Choice("partials", "Number format of partial sums", choices=PARTIALS_FORMATS, default="float32"),
     ),
     sparse_inputs=(0, 1),
+    gradient=_gradient,
 )

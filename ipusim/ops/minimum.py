@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.ops.elementwise import elementwise
+from ipusim.ops.gradient import Backward, Gradients
+
+
+def _gradient(call: Backward) -> Gradients:
+    """The operand that was taken has the gradient; of two equal ones the first."""
+    first, second = (tensor.name for tensor in call.inputs)
+    taken = call.add("mul", call.upstream, call.add("less_equal", first, second))
+    return taken, call.add("sub", call.upstream, taken) if call.wanted[1] else None
+
 
 OP = elementwise(
-    "minimum", "The smaller of two elements; extents that are 1 or missing broadcast", ("a", "b"), np.minimum
+    "minimum",
+    "The smaller of two elements; extents that are 1 or missing broadcast",
+    ("a", "b"),
+    np.minimum,
+    gradient=_gradient,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.movement import movement
 from ipusim.ops.spec import Attrs, F64Array, Real, ShapeError, Wholes, shown
 
@@ -33,6 +34,16 @@ def _move(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return np.pad(x, _widths(x.ndim, attrs), constant_values=float(str(attrs["value"])))
 
 
+def _gradient(call: Backward) -> Gradients:
+    """The part of the gradient inside the border."""
+    (x,) = call.inputs
+    name = call.upstream
+    for axis, (low, high) in enumerate(_widths(len(x.shape), call.attrs)):
+        if low or high:
+            name = call.add("slice", name, axis=axis, start=low, end=low + x.shape[axis])
+    return (name,)
+
+
 OP = movement(
     "pad",
     "A tensor with a border of one value",
@@ -43,4 +54,5 @@ OP = movement(
         Wholes("after", "Elements added behind each axis; none by default", ()),
         Real("value", "Value of the border", 0.0),
     ),
+    gradient=_gradient,
 )

@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradient
 from ipusim.ops.registry import find_op
 from ipusim.ops.spec import (
     Attribute,
@@ -46,6 +47,24 @@ def reduced_axes(shape: tuple[int, ...], attrs: Attrs) -> tuple[int, ...]:
     return found or tuple(range(rank))
 
 
+def spread(call: Backward, gradient: str) -> str:
+    """Return the gradient of a reduction, repeated over the axes that it reduced: of the operand's shape."""
+    (x,) = call.inputs
+    axes = reduced_axes(x.shape, call.attrs)
+    kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(x.shape))
+    if kept != call.output.shape:
+        gradient = call.add("reshape", gradient, shape=kept)
+    if call.output.dtype != x.dtype:
+        gradient = call.add("cast", gradient, to=x.dtype)
+    return call.add("broadcast_to", gradient, shape=x.shape)
+
+
+def reduced_count(call: Backward) -> int:
+    """Return how many elements of the operand one result of a reduction consists of."""
+    (x,) = call.inputs
+    return prod(x.shape[axis] for axis in reduced_axes(x.shape, call.attrs))
+
+
 def axis_of(tensor: Tensor, attrs: Attrs, name: str = "axis") -> int:
     """Return the axis that an attribute names, counted from the first.
 
@@ -70,6 +89,7 @@ def reduction(
     averages: bool = False,
     attributes: tuple[Attribute, ...] = (),
     finish: Callable[[Attrs], tuple[tuple[str, Attrs], ...]] | None = None,
+    gradient: Gradient | None = None,
 ) -> OpSpec:
     """Return an operator that reduces axes of a tensor.
 
@@ -87,6 +107,8 @@ def reduction(
         Further ones.
     finish : callable, optional
         Maps that every result passes before it is rounded: see :class:`~ipusim.ops.spec.OpSpec`.
+    gradient : callable, optional
+        As in :class:`~ipusim.ops.spec.OpSpec`.
     """
 
     def infer(operands: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -124,6 +146,7 @@ def reduction(
         function=vertex,
         averages=averages,
         finish=finish,
+        gradient=gradient,
     )
 
 

@@ -15,6 +15,7 @@ _MACHINERY = frozenset(
         "convolution",
         "elementwise",
         "extremes",
+        "gradient",
         "movement",
         "normalisation",
         "pooling",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.spec import Attrs, F64Array, OpSpec, ShapeError, TensorType, Wholes, shown
 
 
@@ -37,6 +38,10 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return arrays[0].reshape(wanted)
 
 
+def _gradient(call: Backward) -> Gradients:
+    return (call.add("reshape", call.upstream, shape=call.inputs[0].shape),)
+
+
 OP = OpSpec(
     name="reshape",
     summary="Another shape for the same elements in row-major order",
@@ -46,4 +51,5 @@ OP = OpSpec(
     reference=_reference,
     attributes=(Wholes("shape", "New extents; one may be -1, which is what is left"),),
     family="view",
+    gradient=_gradient,
 )

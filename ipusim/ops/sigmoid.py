@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.ops.elementwise import elementwise
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.spec import F64Array
 
 
@@ -14,4 +15,10 @@ def logistic(x: F64Array) -> F64Array:
     return np.where(x >= 0, 1.0, power) / (1.0 + power)
 
 
-OP = elementwise("sigmoid", "Logistic function of every element", ("x",), logistic)
+def _gradient(call: Backward) -> Gradients:
+    from ipusim.ops.activation_gradient import through
+
+    return through("sigmoid", call)
+
+
+OP = elementwise("sigmoid", "Logistic function of every element", ("x",), logistic, gradient=_gradient)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipusim.files.wording import FieldError, describe
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.movement import movement
 from ipusim.ops.spec import Attrs, F64Array, ShapeError, shown
 
@@ -73,6 +74,37 @@ def _move(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return x[_bounds(x.shape, attrs)]
 
 
+def _gradient(call: Backward) -> Gradients:
+    """Zeros with the gradient where the elements were; steps become gaps of zeros."""
+    (x,) = call.inputs
+    name = call.upstream
+    shape = list(call.output.shape)
+    for axis, taken in enumerate(_bounds(x.shape, call.attrs)):
+        places = range(*taken.indices(x.shape[axis]))
+        if places == range(x.shape[axis]):
+            continue
+        if places.step < 0:
+            name = call.add("slice", name, axis=axis, start=-1, step=-1)
+            places = places[::-1]
+        if places.step > 1:
+            name = _with_gaps(call, name, tuple(shape), axis, places.step)
+        shape[axis] = (len(places) - 1) * places.step + 1
+        low, high = places.start, x.shape[axis] - places.start - shape[axis]
+        ends = ((*(0,) * axis, end, *(0,) * (len(shape) - axis - 1)) for end in (low, high))
+        name = call.add("pad", name, **dict(zip(("before", "after"), ends, strict=True)))
+        shape[axis] = x.shape[axis]
+    return (name,)
+
+
+def _with_gaps(call: Backward, name: str, shape: tuple[int, ...], axis: int, step: int) -> str:
+    """Add zeros between the elements of an axis, so that they are `step` apart, and return the name."""
+    before, extent, after = shape[:axis], shape[axis], shape[axis + 1 :]
+    apart = call.add("reshape", name, shape=(*before, extent, 1, *after))
+    filled = call.add("pad", apart, after=(*(0,) * (axis + 1), step - 1, *(0,) * len(after)))
+    joined = call.add("reshape", filled, shape=(*before, extent * step, *after))
+    return call.add("slice", joined, axis=axis, end=(extent - 1) * step + 1)
+
+
 OP = movement(
     "slice",
     "The elements from `start` to before `end` of an axis, every `step`-th of them; lists cut several axes",
@@ -84,4 +116,5 @@ OP = movement(
         OneOrMore("end", "First element that is left out; counted from the end where negative", TO_THE_END),
         OneOrMore("step", "Distance between elements; backwards from `start` where negative", 1),
     ),
+    gradient=_gradient,
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.reduction import axis_of
 from ipusim.ops.spec import Attrs, Expansion, F64Array, TensorType, Whole, computed_format
 
@@ -37,6 +38,13 @@ def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
     graph.add("mul", power, graph.add("inverse_sum", power, axes=axes, keepdims=True))
 
 
+def _gradient(call: Backward) -> Gradients:
+    """``y (dy - sum(y dy))``."""
+    y = call.output
+    total = call.add("sum", call.add("mul", y.name, call.upstream), axes=(axis_of(y, call.attrs),), keepdims=True)
+    return (call.add("mul", y.name, call.add("sub", call.upstream, total)),)
+
+
 OP = composite(
     "softmax",
     "Softmax along an axis",
@@ -46,4 +54,5 @@ OP = composite(
     _expand,
     (Whole("axis", "Axis along which the results add up to one", -1),),
     flops_per_element=5,
+    gradient=_gradient,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite, prod
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from ipusim.errors import IpusimError
 from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
 from ipusim.ir.tensor import Tensor
+
+if TYPE_CHECKING:
+    from ipusim.ops.gradient import Gradient
 
 Attrs = Mapping[str, object]
 F64Array = NDArray[np.float64]
@@ -204,6 +207,12 @@ class Expansion(Protocol):
         """Add an input with values of a kind that :class:`~ipusim.ir.tensor.Init` knows and return its name."""
 
 
+Saved = Mapping[str, str] | None
+"""Tensors inside an expansion that the gradient of a composite op reads again, by their role."""
+
+Expand = Callable[[Expansion, tuple[Tensor, ...], Attrs], Saved]
+
+
 @dataclass(frozen=True, slots=True)
 class OpSpec:
     """One operator of the registry.
@@ -235,8 +244,9 @@ class OpSpec:
         empty for an op with a lowering of its own.
     function : function (attrs) -> str, or str
         Of a map: the name in the tables of vertices and kernels.
-    expand : function (graph, inputs, attrs) -> None, or None
-        Of a composite: adds the ops that it consists of; the result of the last one is its own.
+    expand : function (graph, inputs, attrs) -> mapping or None, or None
+        Of a composite: adds the ops that it consists of; the result of the last one is its own. Returns what its
+        gradient wants to read again.
     constants : tuple of str
         Of a map: the attributes that are the constants of its function.
     whole_inputs : tuple of int
@@ -254,6 +264,9 @@ class OpSpec:
         Of a map: the result of an element depends on its place, too.
     variadic : bool
         There may be further operands of the kind of the last.
+    gradient : function (call) -> tuple of str or None, or None
+        Adds the ops of the backward pass (:mod:`ipusim.ops.gradient`). A composite op without one is differentiated
+        through its parts; any other op without one has no derivative.
     """
 
     name: str
@@ -267,7 +280,7 @@ class OpSpec:
     sparse_result: int | None = None
     family: str = ""
     function: Callable[[Attrs], str] | str = ""
-    expand: Callable[[Expansion, tuple[Tensor, ...], Attrs], None] | None = None
+    expand: Expand | None = None
     constants: tuple[str, ...] = ()
     whole_inputs: tuple[int, ...] = ()
     any_format: bool = False
@@ -276,6 +289,7 @@ class OpSpec:
     finish: Callable[[Attrs], tuple[tuple[str, Attrs], ...]] | None = None
     positional: bool = False
     variadic: bool = False
+    gradient: Gradient | None = None
 
     def move(self, arrays: tuple[F32Array, ...], attrs: Attrs) -> F32Array:
         """Return the result of an op that only moves elements, in the format of its operands."""

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ipusim.ops.reduction import reduction
+from ipusim.ops.gradient import Backward, Gradients
+from ipusim.ops.reduction import reduction, spread
 
-OP = reduction("sum", "Sum over some axes", np.sum, "add")
+
+def _gradient(call: Backward) -> Gradients:
+    return (spread(call, call.upstream),)
+
+
+OP = reduction("sum", "Sum over some axes", np.sum, "add", gradient=_gradient)

@@ -70,8 +70,8 @@ def test_nonlinearity_by_hand() -> None:
     assert cycles({"elements": 49}, {"op": "sigmoid", "dtype": "float32"}, CHIP) == 9 + 6 * (20 + 43 + 2 + 2 + 5)
     assert cycles({"elements": 1}, {"op": "relu", "dtype": "float16"}, CHIP) == 9 + 6 * (20 + 4 + 3)
     grad = codelet("nonlinearity_grad_1d").cycles
-    assert grad({"elements": 96}, {"op": "relu", "dtype": "float16"}, CHIP) == 9 + 6 * (20 + 4 + 9 + 1 + 4)
-    assert grad({"elements": 48}, {"op": "gelu", "dtype": "float32"}, CHIP) == 9 + 6 * (20 + 4 + 30 + 1 + 2)
+    assert grad({"elements": 96}, {"op": "relu_gradient", "dtype": "float16"}, CHIP) == 9 + 6 * (20 + 4 + 9 + 1 + 4)
+    assert grad({"elements": 48}, {"op": "gelu_gradient", "dtype": "float32"}, CHIP) == 9 + 6 * (20 + 4 + 30 + 1 + 2)
 
 
 @pytest.mark.parametrize(("elements", "expected"), [(64, 279), (128, 369), (256, 567), (512, 945)])

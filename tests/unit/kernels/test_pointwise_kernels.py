@@ -54,6 +54,7 @@ COMPARISONS = {
     "greater": np.greater,
     "greater_equal": np.greater_equal,
 }
+SLOPES = ("relu", "sigmoid", "tanh", "gelu", "gelu_erf", "swish")
 BINARY = {
     "add": np.add,
     "subtract": np.subtract,
@@ -81,7 +82,8 @@ def mapped(function: str, *operands: np.ndarray) -> np.ndarray:
 
 
 def test_every_function_is_tested():
-    assert {*UNARY, *CURVES, *BINARY, *COMPARISONS, "dropout", "select"} == set(FUNCTIONS)
+    gradients = {f"{name}_gradient" for name in SLOPES}
+    assert {*UNARY, *CURVES, *BINARY, *COMPARISONS, *gradients, "dropout", "select"} == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("function", [*UNARY, *CURVES])
@@ -166,3 +168,13 @@ def test_broadcasting_is_that_of_numpy(extents, kept, half, seed):
     with Workers(1) as workers:
         map_regions("subtract", out, regions, (left.ravel(), right.ravel()), patterns, workers, half=half)
     np.testing.assert_array_equal(out.reshape(shape), expected)
+
+
+@pytest.mark.parametrize("function", SLOPES)
+def test_the_gradient_of_an_activation(function):
+    rng = np.random.default_rng(0)
+    x, upstream = rng.normal(size=(2, 4096)).astype(np.float32)
+    exact = find_op("activation_gradient").reference(
+        (x.astype(np.float64), upstream.astype(np.float64)), {"function": function}
+    )
+    np.testing.assert_allclose(mapped(f"{function}_gradient", x, upstream), exact, rtol=1e-6, atol=1e-9)
