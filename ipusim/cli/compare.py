@@ -39,6 +39,7 @@ def command(
     chip: ChipOption = None,
     settings: SetOption = (),
     workers: int | None = None,
+    execute: Annotated[bool, Parameter(negative="")] = False,
     as_json: JsonOption = False,
     csv: Path | None = None,
     html: Annotated[Path | None, Parameter(name="--html")] = None,
@@ -62,6 +63,8 @@ def command(
         A workload file or the name of a packaged workload.
     workers
         Processes; as many as there are processor cores by default.
+    execute
+        Compute the values of every cell, too, and measure their errors (slow).
     csv
         Write a table with one row per cell to this file, too.
     html
@@ -85,6 +88,7 @@ def command(
             weights=weights,
             settings=settings,
             workers=workers,
+            execute=execute,
             progress=progress,
         )
     if html is not None:

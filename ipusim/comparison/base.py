@@ -13,12 +13,16 @@ from ipusim.comparison.points import DENSE, Condition, Point
 from ipusim.comparison.weights import Axis, Product, find_products
 from ipusim.errors import BadInputError, Problem
 from ipusim.files.wording import join_words
+from ipusim.formats import WHOLE_NUMBERS
+from ipusim.formats.scale import AUTO
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.entries import SparsityEntry, TensorEntry
 from ipusim.frontends.model import Workload, read_workload
 from ipusim.frontends.patterns import non_zeros
+from ipusim.frontends.precision import PRODUCTS
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.spec import computed_format, is_quarter
 from ipusim.sparse.patterns.spec import PatternError
 
 
@@ -138,7 +142,7 @@ def condition_workload(base: Base, asked: Condition) -> Workload:
         data["tensors"][name]["shape"] = shape
     data["ops"] = [dense_gradient(op) if position in base.gradients else op for position, op in enumerate(data["ops"])]
     if asked.dtype:
-        _change_format(data, asked.dtype)
+        _change_format(data, base.graph, asked.dtype)
     original = base.workload.document
     try:
         changed = read_workload(replace(original, data=data), base.workload.folder)
@@ -206,12 +210,22 @@ def _writer(graph: Graph, tensor: str) -> int:
     return next(position for position, op in enumerate(graph.ops) if tensor in op.outputs)
 
 
-def _change_format(data: dict[str, Any], dtype: str) -> None:
-    """Give every tensor the format `dtype`; partial sums are no narrower than it."""
-    data["dtype"] = dtype
-    for entry in data["tensors"].values():
-        entry.pop("dtype", None)
-    if dtype == "float32":
+def _change_format(data: dict[str, Any], graph: Graph, dtype: str) -> None:
+    """Give every tensor the format `dtype`; partial sums are no narrower than it.
+
+    Of 8 bits are the inputs that products alone read, scaled by their largest value, and the rest is float16.
+    """
+    quarter = is_quarter(dtype)
+    data["dtype"] = computed_format(dtype)
+    for name, entry in data["tensors"].items():
+        if entry.get("dtype") != WHOLE_NUMBERS:
+            entry.pop("dtype", None)
+            entry.pop("scale", None)
+        if quarter and all(op.kind in PRODUCTS for op in graph.ops if name in op.inputs):
+            entry |= {"dtype": dtype, "scale": AUTO}
+    if quarter:
+        data["ops"] = [{key: value for key, value in op.items() if key != "partials"} for op in data["ops"]]
+    elif dtype != "float16":
         data["ops"] = [{**op, "partials": "float32"} if "partials" in op else op for op in data["ops"]]
 
 

@@ -23,11 +23,21 @@ class Cell:
     outcome : Outcome
     baseline : Outcome
         The same workload with dense weights, in the same condition; of a baseline, itself.
+    half : Outcome or None
+        The same workload with dense weights in float16, if the sweep has it.
     """
 
     point: Point
     outcome: Outcome
     baseline: Outcome
+    half: Outcome | None = None
+
+    @property
+    def speedup_over_float16(self) -> float | None:
+        """Cycles of the dense float16 baseline over those of this cell; None where one of them has none."""
+        if self.half is None or not self.half.cycles or not self.outcome.cycles:
+            return None
+        return self.half.cycles / self.outcome.cycles
 
     @property
     def speedup(self) -> float | None:
@@ -69,6 +79,7 @@ class Cell:
             "cycles": outcome.cycles,
             "seconds": outcome.seconds,
             "speedup": self.speedup,
+            "speedup_over_float16": self.speedup_over_float16,
             "cycles_by_phase": {phase: outcome.cycles_by_phase.get(phase) for phase in PHASES},
             "flops": outcome.flops,
             "effective_tflops": self.effective_tflops,
@@ -80,6 +91,8 @@ class Cell:
             "max_tile_bytes": outcome.max_tile_bytes,
             "tile_sram_bytes": outcome.tile_sram_bytes,
             "fits": outcome.status == OK,
+            "max_relative_error": outcome.max_relative_error,
+            "rms_relative_error": outcome.rms_relative_error,
             "propagation_steps": outcome.propagation_steps,
             **{f"update_{name}": (outcome.pattern_update or {}).get(name) for name in UPDATE},
             "plan": outcome.plan,

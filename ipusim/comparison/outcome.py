@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,21 @@ STATUSES = (OK, INFEASIBLE, BAD_INPUT, FAILED, NOT_RUN)
 """Simulated; does not fit the chip; no valid workload; an error of ipusim or of the machine; interrupted before."""
 
 _LONGEST_REASON = 300
+
+
+class Measured(Protocol):
+    """What is read of :class:`~ipusim.pipeline.errors.OutputErrors`."""
+
+    @property
+    def maximum(self) -> float | None:
+        """Largest relative error."""
+
+    @property
+    def root_mean_square(self) -> float | None:
+        """Root mean square of the relative errors."""
+
+
+Errors = Callable[[Any], Measured]
 
 
 class Result(Protocol):
@@ -93,6 +108,9 @@ class Outcome:
         Steps in which overflowing buckets of dynamic weights are passed on, over all ops; None without such weights.
     energy_by_component : Mapping of str to float
         In joules; empty where it is not known.
+    max_relative_error, rms_relative_error : float or None
+        Of the outputs against float64 (see :class:`~ipusim.pipeline.errors.OutputErrors`); None where they were not
+        executed or are not finite.
     """
 
     status: str
@@ -108,15 +126,24 @@ class Outcome:
     pattern_update: Mapping[str, float | None] | None = None
     propagation_steps: int | None = None
     energy_by_component: Mapping[str, float] = field(default_factory=dict)
+    max_relative_error: float | None = None
+    rms_relative_error: float | None = None
 
 
-def outcome_of(simulate: Callable[[], Result]) -> Outcome:
-    """Return what `simulate` comes to; whatever it raises is the reason of an outcome without figures.
+def outcome_of(simulate: Callable[[], Result], errors: Errors | None = None) -> Outcome:
+    """Return what `simulate` comes to, with the `errors` of what fits.
 
+    Whatever one of them raises is the reason of an outcome without figures.
     An interrupt of the user passes through.
     """
     try:
-        return _figures(simulate())
+        run = simulate()
+        found = _figures(run)
+        if errors is None or found.status != OK:
+            return found
+        measured = errors(run)
+        maximum, mean = measured.maximum, measured.root_mean_square
+        return replace(found, max_relative_error=maximum, rms_relative_error=mean)
     except BadInputError as error:
         return Outcome(BAD_INPUT, _one_line("; ".join(str(problem) for problem in error.problems)))
     except PatternError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,13 +12,14 @@ from ipusim.comparison.base import Base, load_base, point_workload
 from ipusim.comparison.cell import Cell
 from ipusim.comparison.options import Listed, parse_options
 from ipusim.comparison.outcome import FAILED, NOT_RUN, Outcome, Result, outcome_of
-from ipusim.comparison.points import DENSE, Point
+from ipusim.comparison.points import DENSE, Condition, Point
 from ipusim.comparison.pool import Work, perform_all
 from ipusim.comparison.result import Comparison
 from ipusim.comparison.space import Space, build_space
 from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.model import Workload
 from ipusim.pipeline.compiling import ChipLike, WorkloadLike, load_inputs
+from ipusim.pipeline.errors import OutputErrors, output_errors
 from ipusim.pipeline.processes import default_workers
 from ipusim.pipeline.run import versions
 from ipusim.pipeline.simulation import Progress, simulate
@@ -40,6 +41,7 @@ def compare(
     weights: Listed = None,
     settings: Sequence[str] = (),
     workers: int | None = None,
+    execute: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare dense with sparse weights over densities, block sizes, modes and more.
@@ -71,6 +73,8 @@ def compare(
         Overrides ``key.path=value`` of chip or workload fields.
     workers : int, optional
         Processes; by default as many as there are processor cores. The result does not depend on it.
+    execute : bool
+        Compute the values of every point, too, and measure the errors of its outputs against float64.
     progress : callable, optional
         Called with a short text for every cell that is finished.
 
@@ -93,6 +97,8 @@ def compare(
     base = load_base(inputs[0], options.weights)
     space = build_space(base, options)
     sweep = Sweep(base, inputs[1], space)
+    if execute:
+        sweep = replace(sweep, execute=True)
     return evaluate(sweep, workers or default_workers(), progress, list(settings))
 
 
@@ -112,13 +118,21 @@ class Sweep:
     base: Base
     chip: Chip
     space: Space
-    simulate: Simulate = field(default=partial(simulate, execute=False, explain=False, levers=False))
+    simulate: Simulate = field(default=partial(simulate, explain=False, levers=False))
+    execute: bool = False
 
     def outcome(self, point: Point) -> Outcome:
         """Return the figures of a point, or why it has none."""
         dense = self.space.workloads[point.condition]
         workload = point_workload(self.base, dense, point, self.space.own_density)
+        if self.execute:
+            run = partial(self.simulate, execute=True, threads=1)  # type: ignore[call-arg]
+            return outcome_of(lambda: run(workload, self.chip), _errors)
         return outcome_of(lambda: self.simulate(workload, self.chip))
+
+
+def _errors(run: Any) -> OutputErrors:
+    return output_errors(run.compiled.graph, run.outputs)
 
 
 def evaluate(
@@ -143,7 +157,10 @@ def evaluate(
     outcomes = {
         point: outcome or Outcome(NOT_RUN, "interrupted before") for point, outcome in zip(points, results, strict=True)
     }
-    cells = [Cell(point, outcome, outcomes[Point(point.condition)]) for point, outcome in outcomes.items()]
+    cells = [
+        Cell(point, outcome, outcomes[Point(point.condition)], outcomes.get(Point(_in_half(point.condition))))
+        for point, outcome in outcomes.items()
+    ]
     base = sweep.base
     return Comparison(
         workload=base.workload.name,
@@ -157,6 +174,10 @@ def evaluate(
         notes=sweep.space.notes,
         interrupted=interrupted,
     )
+
+
+def _in_half(condition: Condition) -> Condition:
+    return Condition(condition.features, condition.batch, "float16")
 
 
 def _try(action: Callable[[], T], problems: list[Problem]) -> T | None:

@@ -172,7 +172,7 @@ class OpChecker:
         elif find_op(op.kind).family == "reduce":
             comparisons = [self._compare_reduction(op, arrays[0], result, output)]
         elif op.kind == "scatter_add":
-            comparisons = [compare_scatter(op, arrays, result, output)]
+            comparisons = [compare_scatter(op, arrays, result, output, self._format)]
         elif find_op(op.kind).exact:
             comparisons = [self._compare_exact(op, arrays, result)]
         elif name in self._convolutions:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.engine.bounds import Comparison
+from ipusim.engine.check_conv import Formats
 from ipusim.engine.executors import Bound
 from ipusim.engine.values import Values
-from ipusim.formats import number_format, round_to_format
+from ipusim.formats import number_format, random_words, round_stochastic, round_to_format
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
 from ipusim.ir.tensor import Op, Tensor
@@ -44,8 +45,16 @@ def multi_update_add(
             now = named[turn == number]
             added = updates.values[g0:g1, first + now, c0:c1]
             before = sums.values[s0:s1, asked[now], d0:d1]
-            sums.values[s0:s1, asked[now], d0:d1] = round_to_format(before + added, sums.dtype)
+            sums.values[s0:s1, asked[now], d0:d1] = _rounded(before + added, sums, vertex, number)
     done(1.0)
+
+
+def _rounded(total: F32Array, sums: Bound, *place: int) -> F32Array:
+    """Return sums in their format; `place` tells the random bits of stochastic rounding from those of others."""
+    if not sums.rounding.stochastic or sums.dtype == "float32":
+        return round_to_format(total, sums.dtype)
+    index = np.arange(total.size, dtype=np.uint32).reshape(total.shape)
+    return round_stochastic(total, sums.dtype, random_words(sums.key(*place), index))
 
 
 def occurrence(numbers: IntArray) -> IntArray:
@@ -58,7 +67,9 @@ def occurrence(numbers: IntArray) -> IntArray:
     return turn
 
 
-def compare_scatter(op: Op, arrays: tuple[F32Array, ...], value: F32Array, output: Tensor) -> Comparison:
+def compare_scatter(
+    op: Op, arrays: tuple[F32Array, ...], value: F32Array, output: Tensor, formats: Formats = number_format
+) -> Comparison:
     """Compare every element of a table to which rows were added.
 
     Each of the additions of an element errs by at most the unit roundoff of its format times the sum of the magnitudes,
@@ -72,7 +83,7 @@ def compare_scatter(op: Op, arrays: tuple[F32Array, ...], value: F32Array, outpu
     whole = np.rint(indices).astype(np.int64).reshape(-1)
     named = np.bincount(whole[(whole >= 0) & (whole < extent)], minlength=extent)
     additions = np.resize(np.repeat(named, inner), reference.size) + 2
-    target = number_format(output.dtype)
+    target = formats(output.dtype)
     growth = additions * target.unit_roundoff
     with np.errstate(all="ignore"):
         tolerance = np.where(growth < 1.0, growth / (1.0 - growth), np.inf) * size

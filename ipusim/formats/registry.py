@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ipusim.formats.format import Format
 
-_MACHINERY = frozenset({"format", "registry", "rounding", "scale"})
+_MACHINERY = frozenset({"format", "loss_scale", "registry", "rounding", "scale"})
 
 WHOLE_NUMBERS = "int32"
 """Name of the format of whole numbers, which is not among the floating-point formats."""

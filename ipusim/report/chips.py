@@ -13,13 +13,17 @@ from ipusim.report.canvas import HEADING, QUIET, columns, draw, heading, indente
 from ipusim.report.chip_document import chip_document
 from ipusim.report.numbers import UNKNOWN, format_bytes, format_count, format_engineering, format_scaled
 
+_PEAKS = ("float8", "float16", "float32")
+"""Formats whose peaks the table of chips has; ``chips show`` has all of a chip."""
+
 _CONFIDENCE_STYLE = {"measured": "green", "documented": "green", "derived": "yellow", "assumed": "red"}
 
 
 def render_chips(chips: Iterable[Chip], width: int = 80, colour: bool = False) -> str:
     """Return a table of `chips`: size, clock, memory and peaks."""
-    table = columns("left", "right", "right", "right", "right", "right", "right")
-    titles = ("chip", "tiles", "workers", "clock", "SRAM", "float16", "float32")
+    titles = ("chip", "tiles", "workers", "clock", "SRAM", *_PEAKS)
+    table = columns("left", *("right" for _ in titles[1:]))
+    table.padding = (0, 1, 0, 0)
     table.add_row(*(Text(title, HEADING) for title in titles))
     notes = columns("left", "left")
     for chip in chips:
@@ -29,7 +33,7 @@ def render_chips(chips: Iterable[Chip], width: int = 80, colour: bool = False) -
             format_count(chip.worker_contexts),
             format_scaled(chip.clock_hz, "Hz"),
             format_bytes(chip.total_sram_bytes),
-            *(format_scaled(chip.peak_flops(dtype) or None, "FLOP/s") for dtype in ("float16", "float32")),
+            *(format_scaled(chip.peak_flops(dtype) or None, "FLOP/s") for dtype in _PEAKS),
         )
         notes.add_row(chip.name, Text(chip.description, QUIET))
     hint = Text("ipusim chips show NAME lists every constant with its source.", QUIET)

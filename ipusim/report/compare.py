@@ -10,6 +10,7 @@ from rich.text import Text
 from ipusim.report.canvas import BAD, GOOD, HEADING, QUIET, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.compare_curves import curves
 from ipusim.report.compare_map import LEGEND, block_map, condition_maps, condition_rows
+from ipusim.report.compare_precision import precision_table
 from ipusim.report.compare_words import (
     Document,
     by_condition,
@@ -51,7 +52,7 @@ def render_comparison(document: Document, width: int = 80, colour: bool = False)
     colour : bool
         Whether to use colours and styles.
     """
-    parts = _head(document)
+    parts = [*_head(document), *precision_table(document)]
     if len(document["baselines"]) <= _MOST_SECTIONS:
         cells = by_condition(document["cells"])
         for baseline in document["baselines"]:

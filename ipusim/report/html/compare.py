@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipusim.report.compare_precision import TITLES, precision_rows
 from ipusim.report.compare_words import by_condition, condition_key, condition_text, density_text
 from ipusim.report.html.page import render_page, render_part
 from ipusim.report.validation_words import DOCUMENTED_ERRORS
@@ -46,6 +47,8 @@ def render_comparison_page(document: Document) -> str:
         conditions=data["conditions"],
         rows=rows,
         n_cells=len(cells),
+        precision=precision_rows(document),
+        precision_titles=TITLES,
         has_energy=any(cell["energy_j"] is not None for cell in (*document["baselines"], *cells)),
         validation=DOCUMENTED_ERRORS,
     )
