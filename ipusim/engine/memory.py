@@ -87,6 +87,30 @@ class MemoryMap:
         """Whether every tile has room for its peak."""
         return self.max_tile_bytes <= self.tile_sram_bytes
 
+    @property
+    def n_steps(self) -> int:
+        """Supersteps of the program, as far as anything lives in them."""
+        return max((item.last + 1 for item in self.allocations if item.name), default=1)
+
+    @property
+    def always_live(self) -> IntArray:
+        """Bytes on each tile that are there from the first superstep to the last: int64 array [n_tiles]."""
+        last = self.n_steps - 1
+        total: IntArray = np.zeros(len(self.peak_bytes), dtype=np.int64)
+        for item in self.allocations:
+            if item.first == 0 and item.last >= last:
+                total += item.bytes_on_tile
+        return total
+
+    def held(self, tile: int) -> IntArray:
+        """Return what `tile` holds at every superstep: int64 array [n_steps]."""
+        change = np.zeros(self.n_steps + 1, dtype=np.int64)
+        for item in self.allocations:
+            change[item.first] += item.bytes_on_tile[tile]
+            change[min(item.last + 1, self.n_steps)] -= item.bytes_on_tile[tile]
+        steps: IntArray = change[:-1].cumsum()
+        return steps
+
     def contents(self, tile: int) -> list[tuple[Allocation, int]]:
         """Return what lies on `tile` at its peak, largest first, with its bytes there."""
         step = int(self.peak_step[tile])

@@ -16,7 +16,7 @@ from ipusim.pipeline.choice import Choice, Lever
 from ipusim.pipeline.compiling import Compiled
 from ipusim.pipeline.levers import candidates
 
-MOST_TRIALS = 24
+MOST_TRIALS = 16
 """Programs that are compiled in search of one that fits."""
 
 Compile = Callable[[Choice], Compiled]

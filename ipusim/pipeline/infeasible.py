@@ -9,6 +9,7 @@ from typing import Any
 from ipusim.ir.tensor import Sparsity
 from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
 from ipusim.pipeline.infeasible_dram import in_dram, in_sram, larger_dram
+from ipusim.pipeline.infeasible_workload import compiler_levers, smaller_batch, smaller_format
 from ipusim.plan.conv_problem import ConvProblem
 from ipusim.plan.gradient_problem import GradientProblem
 from ipusim.plan.graph import Unplannable
@@ -150,8 +151,12 @@ def _other_ways(compiled: Compiled, reason: str, with_levers: bool) -> list[str]
 
 def levers(compiled: Compiled) -> list[str]:
     """Return changes that make the workload fit, cheapest first; each has been compiled and found to fit."""
-    found = [*_smaller_temporaries(compiled), *in_dram(compiled), *_more_sram(compiled), *_more_tiles(compiled)]
-    return found or ["none of: a smaller available_memory_proportion, 64 times the SRAM of a tile, 64 times the tiles"]
+    found = [*_smaller_temporaries(compiled), *compiler_levers(compiled), *in_dram(compiled)]
+    found += [*smaller_format(compiled), *smaller_batch(compiled), *_more_sram(compiled), *_more_tiles(compiled)]
+    return found or [
+        "none of: a smaller available_memory_proportion, a 64th of the batch, 64 times the SRAM of a tile, "
+        "64 times the tiles"
+    ]
 
 
 def _smaller_temporaries(compiled: Compiled) -> list[str]:

@@ -89,7 +89,10 @@ def _peak(compiled: Compiled, program: Program) -> Peak:
 
 
 def _smaller_temporaries(compiled: Compiled, peak: Peak) -> Iterator[Candidate]:
-    """Yield plans with less temporary memory for the op at the peak, and for all that ask the same of the planner."""
+    """Yield plans with less temporary memory for the op at the peak, and for all that ask the same of the planner.
+
+    With as much less as is too much there, or, if nothing can be planned so, with a half or a quarter of it.
+    """
     plan, chip = compiled.plans.get(peak.op), compiled.chip
     if plan is None or isinstance(plan, TilePlan) or isinstance(plan.problem, GradientProblem):
         return
@@ -100,7 +103,7 @@ def _smaller_temporaries(compiled: Compiled, peak: Peak) -> Iterator[Candidate]:
     op = next(each for each in compiled.graph.ops if each.name == peak.op)
     others = ((name, each) for name, each in compiled.plans.items() if not isinstance(each, TilePlan))
     alike = tuple(name for name, other in others if other.problem == plan.problem)
-    for bound in dict.fromkeys(each for each in (now - peak.excess_bytes, 3 * now // 4, now // 2) if each > 0):
+    for bound in dict.fromkeys(each for each in (now - peak.excess_bytes, now // 2, now // 4) if each > 0):
         limits = PlanOptions(bound / chip.tile_sram_bytes, may_relax=False, runners_up=0)
         smaller = plan_graph(replace(compiled.graph, ops=(op,)), chip, limits)[op.name]
         if isinstance(smaller, Unplannable) or smaller == plan:
@@ -113,6 +116,7 @@ def _smaller_temporaries(compiled: Compiled, peak: Peak) -> Iterator[Candidate]:
         )
         temporaries = {**compiled.choice.temporaries, **dict.fromkeys(alike, bound)}
         yield Candidate(lever, replace(compiled.choice, temporaries=temporaries))
+        return
 
 
 def _outlined(compiled: Compiled, program: Program) -> Iterator[Candidate]:

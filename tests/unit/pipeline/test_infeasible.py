@@ -15,6 +15,7 @@ from ipusim.pipeline import infeasible
 from ipusim.pipeline.compiling import changed_chip, compile_workload
 
 TINY = load_chip("tiny")
+FURTHER = ["tensors.x.shape", "tile_sram_bytes", "n_tiles"]
 KEYS = {"constraint", "demand_bytes", "capacity_bytes", "gap_bytes", "tile", "terms", "levers"}
 
 
@@ -35,8 +36,8 @@ def _check_levers(workload, chip, levers):
     ("shape", "dtype", "names"),
     [
         # The result and the operands fit beside smaller temporaries.
-        ((80, 80, 80), "float16", ["compile.available_memory_proportion", "tile_sram_bytes", "n_tiles"]),
-        ((96, 96, 96), "float16", ["tile_sram_bytes", "n_tiles"]),
+        ((80, 80, 80), "float16", ["compile.available_memory_proportion", "compile.levers", *FURTHER]),
+        ((96, 96, 96), "float16", ["compile.levers", *FURTHER]),
         # More than the chip holds: no plan at all.
         ((256, 256, 256), "float32", ["tile_sram_bytes", "n_tiles"]),
     ],
@@ -89,6 +90,8 @@ def test_a_chain_without_a_matmul_can_be_too_large_as_well():
     assert found["demand_bytes"] == 32768
     assert found["terms"] == {"tensors of x": 16384, "tensors of y": 16384}
     assert found["levers"] == [
+        "dtype=float16",
+        "tensors.x.shape=[64,128] (1/2 of the batch)",
         "tile_sram_bytes=32768 (2 times the SRAM of a tile)",
         "n_tiles=8 (2 times the tiles)",
     ]
@@ -105,7 +108,10 @@ def test_levers_stay_within_what_a_chip_can_be():
     }
     chip = TINY.replace(n_tiles=600_000, tile_sram_bytes=8192)
     found = ipusim.simulate(workload, chip).infeasible
-    assert found["levers"] == ["tile_sram_bytes=16384 (2 times the SRAM of a tile)"]
+    assert found["levers"] == [
+        "tensors.x.shape=[20000,40000] (1/2 of the batch)",
+        "tile_sram_bytes=16384 (2 times the SRAM of a tile)",
+    ]
     assert changed_chip(chip, n_tiles=1_200_000) is None
 
 
@@ -113,7 +119,8 @@ def test_where_no_lever_helps_it_says_so():
     workload = document(problem_of(4096, 4096, 4096, "float32"))
     found = ipusim.simulate(workload, TINY).infeasible
     assert found["levers"] == [
-        "none of: a smaller available_memory_proportion, 64 times the SRAM of a tile, 64 times the tiles"
+        "none of: a smaller available_memory_proportion, a 64th of the batch, 64 times the SRAM of a tile, "
+        "64 times the tiles"
     ]
 
 
@@ -143,3 +150,15 @@ def test_more_tiles_are_tried_as_long_as_they_can_help(monkeypatch):
     # Of 50 kB + 400 kB / tiles, no number of tiles of 16 KiB leaves room: after one doubling that is plain.
     assert infeasible._more_tiles(crowded) == []
     assert tried == [8]
+
+
+def test_a_smaller_batch_of_a_model_helps():
+    workload = {
+        "name": "layers",
+        "dtype": "float16",
+        "model": {"mlp": {"features": [16, 16, 16], "batch": 2048}},
+        "compile": {"levers": "none"},
+    }
+    levers = ipusim.simulate(workload, TINY).infeasible["levers"]
+    assert any(lever.startswith("model.mlp.batch=") for lever in levers)
+    _check_levers(workload, TINY, levers)

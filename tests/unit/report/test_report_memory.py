@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ipusim.engine.memory import Allocation, MemoryMap
-from ipusim.report.memory import render_memory
+from ipusim.report.memory import render_memory, sparkline
 
 
 def _memory(capacity=16384, n_small=0):
@@ -45,3 +45,18 @@ def test_many_small_things_are_summed_up():
 @pytest.mark.parametrize("width", [60, 80])
 def test_keeps_to_the_width(width):
     assert max(map(len, render_memory(_memory(), width).splitlines())) <= width
+
+
+def test_memory_over_the_program_and_what_is_always_there():
+    memory = _memory()
+    # Supersteps 1 to 4: w always, x in the second and third; 64 B of code.
+    assert memory.held(1).tolist() == [12352, 13376, 13376, 12352]
+    assert memory.always_live.tolist() == [4160, 12352, 64, 64]
+    text = render_memory(memory)
+    assert "4 supersteps; always there: 12.1 KiB" in text
+    assert re.search(r"^  1 +13.1 KiB +2 +12.1 KiB +w \(12.0 KiB\)$", text, re.MULTILINE)
+
+
+def test_a_line_of_blocks_shows_the_highest_of_each_span():
+    assert sparkline(np.array([0, 1, 50, 100, 200]), 100) == " ▁▄██"
+    assert sparkline(np.array([0, 100, 0, 0]), 100, width=2) == "█ "
