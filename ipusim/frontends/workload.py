@@ -16,6 +16,7 @@ from ipusim.frontends.draft import UNREADABLE, Draft, in_file_order
 from ipusim.frontends.entries import OpEntry
 from ipusim.frontends.generate import expand_document, spelled_out
 from ipusim.frontends.model import Workload, read_workload
+from ipusim.frontends.single_files import is_single_file, single_file_document
 
 __all__ = ["Workload", "load_workload"]
 
@@ -26,7 +27,8 @@ def load_workload(source: str | Path | Mapping[str, Any] | Workload, settings: S
     Parameters
     ----------
     source : str, Path, Mapping or Workload
-        A packaged name such as ``quickstart``, the path of a YAML file, or its content.
+        A packaged name such as ``quickstart``, the path of a YAML file, or its content; also the path of a model that
+        needs no more: an ONNX file (``.onnx``) or a SCALE-Sim topology (``.csv``).
     settings : sequence of str
         Overrides such as ``ops.0.partials=float16``.
 
@@ -45,7 +47,7 @@ def load_workload(source: str | Path | Mapping[str, Any] | Workload, settings: S
         document, folder = load_document(source), Path()
     else:
         path = find_file("workloads", source)
-        document, folder = load_document(path), path.parent
+        document, folder = single_file_document(path) if is_single_file(path) else load_document(path), path.parent
     if settings:
         document = override(spelled_out(document), settings)
     try:

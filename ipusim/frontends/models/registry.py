@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ipusim.frontends.models.source import ModelSource
 
-_MACHINERY = frozenset({"bert", "builder", "registry", "source", "transformer_layer"})
+_MACHINERY = frozenset({"bert", "builder", "names", "registry", "scale_sim_file", "source", "transformer_layer"})
 
 
 @cache

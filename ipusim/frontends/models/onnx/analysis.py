@@ -73,20 +73,34 @@ def analyse(path: Path, extents: Mapping[str, int], known: Collection[str]) -> A
     ModelFileError
         With everything that is wrong with the file, and every node that cannot be imported.
     """
+    return _analyse(path, _stamp(path), tuple(sorted(extents.items())), frozenset(known))
+
+
+def cached_model(path: Path) -> ModelProto:
+    """Return the model in a file, which is not read again while it stays the same; not to be changed."""
+    return _model(path, _stamp(path))
+
+
+@lru_cache(maxsize=2)
+def _model(path: Path, _stamp: tuple[int, int]) -> ModelProto:
+    return read_model(path)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return time and size of a file, which change with it; zeros if it cannot be looked at."""
     try:
         status = path.stat()
-        stamp = (status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):
-        stamp = (0, 0)
-    return _analyse(path, stamp, tuple(sorted(extents.items())), frozenset(known))
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=4)
 def _analyse(
-    path: Path, _stamp: tuple[int, int], extents: tuple[tuple[str, int], ...], known: frozenset[str]
+    path: Path, stamp: tuple[int, int], extents: tuple[tuple[str, int], ...], known: frozenset[str]
 ) -> Analysis:
     """Return what a model computes; the file is read again when its time or size has changed."""
-    model = read_model(path)
+    model = _model(path, stamp)
     walk = _Walk(model, path.parent, known)
     walk.add_constants()
     walk.add_inputs(dict(extents))

@@ -53,7 +53,8 @@ def input_shapes(inputs: list[ValueInfoProto], extents: Mapping[str, int]) -> di
 
 def _open(names: Mapping[str, list[str]], extents: Mapping[str, int]) -> list[str]:
     return [
-        f"dimension {name!r} of input {join_words(map(repr, users), 'and')} is open; say dims: {{{name}: 1}}"
+        f"dimension {name!r} of input {join_words(map(repr, users), 'and')} is open; say dims: {{{name}: 1}}, "
+        f"or --set model.onnx.dims.{name}=1"
         for name, users in names.items()
         if name not in extents
     ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ipusim.files.wording import FieldError
+from ipusim.frontends.models.names import Names
 from ipusim.frontends.models.onnx.analysis import Analysis
-from ipusim.frontends.models.onnx.names import Names
 from ipusim.frontends.models.onnx.problems import NodeError
 from ipusim.frontends.models.onnx.types import FLOAT, Node
 from ipusim.frontends.models.source import Generated
