@@ -1,0 +1,1 @@
+"""Sparse training: which weights are kept, how that changes, what it saves."""

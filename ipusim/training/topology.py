@@ -1,0 +1,87 @@
+"""Which connections of a layer are dropped and grown, weight by weight or in blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, pi
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class DropSchedule:
+    """When connections change, and how many of them.
+
+    Attributes
+    ----------
+    fraction : float
+        Share of a layer's connections that the first change replaces (α).
+    every : int
+        Steps between two changes (ΔT).
+    begin, end : int
+        Steps between which connections change; after `end` (T_end) they stay.
+    """
+
+    fraction: float = 0.3
+    every: int = 100
+    begin: int = 0
+    end: int = 25_000
+
+    def is_due(self, step: int) -> bool:
+        """Return whether the connections change in a step; never in the first one."""
+        return self.begin < step <= self.end and (step - self.begin) % self.every == 0
+
+    def share(self, step: int) -> float:
+        """Return the share that a change replaces: ``α / 2 (1 + cos(π t / T))``, RigL's cosine."""
+        progress = min(1.0, max(0.0, (step - self.begin) / max(1, self.end - self.begin)))
+        return self.fraction / 2.0 * (1.0 + cos(pi * progress))
+
+
+def block_scores(values: FloatArray, block_size: int) -> FloatArray:
+    """Return the sum of magnitudes of every block: float array [rows / b, cols / b] of an array [rows, cols]."""
+    rows, cols = values.shape
+    shape = (rows // block_size, block_size, cols // block_size, block_size)
+    pooled: FloatArray = np.abs(values).astype(np.float64).reshape(shape).sum(axis=(1, 3))
+    return pooled
+
+
+def change_connections(mask: BoolArray, drop_score: FloatArray, grow_score: FloatArray, share: float) -> BoolArray:
+    """Return the mask after dropping and growing equally many connections.
+
+    Parameters
+    ----------
+    mask : bool array [n, m]
+        Connections (or blocks) that exist.
+    drop_score : float array [n, m]
+        The connections with the smallest are dropped.
+    grow_score : float array [n, m]
+        Of those that do not exist then, the ones with the largest are grown. One that has just been dropped may come
+        back.
+    share : float
+        Of the connections, how many are replaced: the product rounded down.
+
+    Returns
+    -------
+    bool array [n, m]
+        With as many connections as before.
+
+    Notes
+    -----
+    Source: the published code of RigL (reference/sparse.md section 8.1). It breaks ties by noise; here the first of
+    equals in row-major order is dropped, and grown.
+    """
+    kept = mask.reshape(-1).copy()
+    count = int(share * int(kept.sum()))
+    if count == 0:
+        return mask.copy()
+    alive = np.flatnonzero(kept)
+    order = np.argsort(drop_score.reshape(-1)[alive], kind="stable")
+    kept[alive[order[:count]]] = False
+    free = np.flatnonzero(~kept)
+    order = np.argsort(-grow_score.reshape(-1)[free], kind="stable")
+    kept[free[order[:count]]] = True
+    return kept.reshape(mask.shape)
