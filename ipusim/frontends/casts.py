@@ -40,6 +40,8 @@ def with_casts(document: Document, formats: Mapping[str, str]) -> Document:
         chosen = asked if asked and not is_quarter(asked) else _of_readers(name, ops, wanted)
         if chosen and entry.get("dtype", default) not in (chosen, WHOLE_NUMBERS):
             entry["dtype"] = chosen
+            if is_quarter(chosen):
+                entry.setdefault("scale", AUTO)
     now = {name: str(entry.get("dtype", default)) for name, entry in tensors.items()}
     result: list[dict[str, Any]] = []
     positions: dict[int, int] = {}

@@ -68,6 +68,19 @@ def test_attention_of_8_bits_multiplies_in_8_bits():
     assert {each.attrs["partials"] for each in products} == {"float16"}
 
 
+def test_layers_of_8_bits_are_their_products():
+    document = {
+        "tensors": {"x": matrix(4, 8), "ffn.w": matrix(8, 6), "ffn.b": {"shape": [6]}},
+        "ops": [op("matmul", "x ffn.w", "ffn.h"), op("add", "ffn.h ffn.b", "ffn.y"), op("tanh", "ffn.y", "y")],
+        "layers": {"ffn": {"dtype": E4M3}},
+    }
+    graph = build_graph(load_workload({"name": "t", **document}))
+    formats = {name: tensor.dtype for name, tensor in graph.tensors.items()}
+    assert {name for name, dtype in formats.items() if dtype == E4M3} == {"x", "ffn.w"}
+    assert (graph.tensors["ffn.w"].scale, graph.tensors["ffn.b"].scale) == ("auto", 1.0)
+    assert [each.kind for each in graph.ops] == ["matmul", "add", "tanh"]
+
+
 def test_partials_that_the_user_chose_stay():
     graph = graph_of({"w": matrix(8, 4, dtype=E4M3), "x": matrix(4, 6)}, op("matmul", "w x", "y", partials="float32"))
     assert graph.ops[-1].attrs["partials"] == "float32"
