@@ -1,4 +1,4 @@
-"""Reads arrays from ``.npy`` and ``.npz`` files, refusing everything that is not a plain finite array of numbers."""
+"""Reads arrays from ``.npy``, ``.npz`` and ``.onnx`` files; refuses all but plain finite arrays of numbers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def array_shape(path: Path, name: str) -> tuple[int, ...]:
     ValueError
         The file cannot be read, or holds no array of real numbers for the tensor; the text says why.
     """
+    if path.suffix == ".onnx":
+        from ipusim.frontends.models.onnx.constants import initialiser_shape
+
+        return initialiser_shape(path, name)
     try:
         if path.suffix == ".npy":
             with path.open("rb") as stream:
@@ -53,6 +57,10 @@ def read_array(path: Path, name: str) -> F32Array:
 
 
 def _load(path: Path, name: str) -> NDArray[Any]:
+    if path.suffix == ".onnx":
+        from ipusim.frontends.models.onnx.constants import initialiser_values
+
+        return initialiser_values(path, name)
     loaded: Any = np.load(path, allow_pickle=False)
     if path.suffix == ".npy":
         return np.asarray(loaded)

@@ -20,6 +20,9 @@ from ipusim.frontends.models.onnx.types import KINDS, Array, Node, Value
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TypeProto
 
+_LIKE_FIRST = frozenset({"GroupNormalization"})
+"""Operators whose result is like their first operand, which shape inference does not know of some versions."""
+
 _MAX_INFERRED_FROM = 1024
 """Most elements of a constant that shape inference is told: lists of extents are short."""
 
@@ -235,6 +238,9 @@ class _Walk:
     def _infer(self, node: Node, proto: NodeProto) -> dict[str, TypeProto]:
         from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
 
+        if node.op in _LIKE_FIRST:
+            first = self._values[node.inputs[0]]
+            return {node.outputs[0]: helper.make_tensor_type_proto(first.elem_type, first.shape)}
         try:
             schema = defs.get_schema(proto.op_type, self._version, "")
         except defs.SchemaError:
