@@ -25,11 +25,9 @@ def case(op, *shapes, opset=20, outputs=1, constants=(), **attributes):
 
 
 CASES: list = []
-PLAIN = (
-    ["Relu", "Sigmoid", "Tanh", "Erf", "Exp", "Abs", "Neg", "Softplus", "HardSwish", "Sin", "Cos", "Floor", "Ceil"]
-    + ["Round", "Sign", "LeakyRelu", "Elu", "Celu", "Selu", "HardSigmoid", "Mish", "Softsign", "Gelu", "Identity"]
-    + ["Reciprocal", "Dropout"]
-)
+SOFT = ("Sigmoid", "Tanh", "Erf", "Exp", "Softplus", "Sin", "Cos", "Elu", "Celu", "Selu", "Mish", "Softsign", "Gelu")
+HARD = ("Relu", "Abs", "Neg", "HardSwish", "Floor", "Ceil", "Round", "Sign", "LeakyRelu", "HardSigmoid", "Reciprocal")
+PLAIN = (*SOFT, *HARD, "Identity", "Dropout")
 CASES += [case(name, (3, 5)) for name in PLAIN]
 CASES += [
     case("Gelu", (3, 5), approximate="tanh"),
