@@ -59,6 +59,12 @@ def test_the_workload_shown_is_valid():
     assert load_workload(yaml.safe_load(_block("yaml", starting="name:"))).name == "dense-layer"
 
 
+def test_the_network_shown_is_valid():
+    tensors = load_workload(yaml.safe_load(_block("yaml", starting="name: bert"))).tensors
+    assert tensors["layers.0.ffn.up.weight"].sparsity.block_size == 16
+    assert tensors["layers.11.attention.query.weight"].dtype == "float32"
+
+
 def test_the_chip_shown_is_valid():
     assert load_chip(yaml.safe_load(_block("yaml", starting="extends:"))).n_tiles == 2944
 

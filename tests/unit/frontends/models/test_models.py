@@ -10,6 +10,7 @@ import pytest
 from ipusim.errors import BadInputError
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.models.registry import find_model, model_names
+from ipusim.frontends.values import tensor_values
 from ipusim.frontends.workload import load_workload
 
 
@@ -142,3 +143,45 @@ def test_a_wrong_model(model: Any, message: str) -> None:
     with pytest.raises(BadInputError) as caught:
         load_workload(network(model))
     assert [message in str(problem) for problem in caught.value.problems] == [True]
+
+
+def test_products_with_weights_of_8_bits() -> None:
+    layers = {"layers.1.linear": {"dtype": "float8_e4m3fnuz"}}
+    graph = build_graph(load_workload(network(SMALL, layers=layers)))
+    formats = {name: tensor.dtype for name, tensor in graph.tensors.items()}
+    assert formats["layers.1.linear.weight"] == "float8_e4m3fnuz"
+    assert formats["layers.1.linear.bias"] == formats["layers.1.linear"] == "float16"
+    assert formats["layers.0.linear.weight"] == "float16"
+
+
+def test_given_values() -> None:
+    source = {
+        "name": "given",
+        "tensors": {
+            "x": {"shape": [2, 2], "init": {"values": [1, 0.5, -2, 3]}},
+            "places": {"shape": [1], "dtype": "int32", "init": {"values": [1]}},
+        },
+        "ops": [{"op": "gather", "inputs": ["x", "places"], "output": "y"}],
+    }
+    graph = build_graph(load_workload(source))
+    assert tensor_values(graph.tensors["x"], seed=0).tolist() == [[1.0, 0.5], [-2.0, 3.0]]
+    assert tensor_values(graph.tensors["places"], seed=0).tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "message"),
+    [
+        ("float16", [1, 2, 3], "3 values, but x [2] has 2 elements"),
+        ("float16", [1, 1e6], "1e+06 is beyond the largest float16, 65504"),
+        ("int32", [1, 0.5], "0.5 is no whole number, but x is int32"),
+    ],
+)
+def test_wrong_values(dtype: str, values: list[float], message: str) -> None:
+    source = {
+        "name": "given",
+        "tensors": {"x": {"shape": [2], "dtype": dtype, "init": {"values": values}}},
+        "ops": [{"op": "reshape", "inputs": ["x"], "output": "y", "shape": [2, 1]}],
+    }
+    with pytest.raises(BadInputError) as caught:
+        build_graph(load_workload(source))
+    assert [problem.message for problem in caught.value.problems] == [message]
