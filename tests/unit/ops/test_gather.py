@@ -134,3 +134,15 @@ def test_whole_numbers_become_floats():
     assert run.check["passed"]
     np.testing.assert_array_equal(run.outputs["rows"], run.outputs["y"])
     assert run.outputs["hot"].argmax(axis=-1).tolist() == run.outputs["mask"].tolist()
+
+
+def test_a_large_table_lies_evenly_on_the_tiles():
+    few = ipusim.load_chip("bow", n_tiles=64)
+    run = ipusim.simulate(workload((6000, 64), (1,)), few, explain=False)
+    (plan,) = run.compiled.plans.values()
+    even = 6000 * 64 * 2 / 64
+    share = -(-6000 // plan.split.dictionary) * -(-64 // plan.split.inner) * 2
+    assert share <= max(1.25 * even, few.tile_sram_bytes / 32)
+    alone = ipusim.simulate(workload((600, 64), (1,)), few, explain=False)
+    (small,) = alone.compiled.plans.values()
+    assert small.tiles_used < plan.tiles_used  # a small table may lie where it is read soonest
