@@ -1,9 +1,8 @@
 """Make a graph fit: take levers until every tile has room, and leave out those that were not needed.
 
-All levers are compiled before they are taken, in the order of their estimated cycles. The first with which everything
-fits is taken; if none is enough, the one that costs the fewest cycles for a byte of the fullest tile, and the search
-goes on from there. Identical layers get the same decision, so that a deep network takes no more trials than a single
-layer.
+In each round levers are compiled, in the order of their estimated cycles, and the one is taken that costs the fewest
+cycles for a byte that was too much on the fullest tile; what cannot be cheaper than that is not tried. Identical layers
+get the same decision, so that a deep network takes no more trials than a single layer.
 """
 
 from __future__ import annotations
@@ -37,21 +36,23 @@ def fit(compiled: Compiled, compile_with: Compile, kinds: Sequence[str] = LEVERS
     best = compiled
     trials = 0
     while not best.fits:
-        useful: list[tuple[float, Compiled]] = []
+        excess = _demand(best) - compiled.chip.tile_sram_bytes
+        chosen: Compiled | None = None
+        price = float("inf")
         for candidate in candidates(best, kinds):
+            if candidate.lever.added_cycles / excess >= price:
+                break
             if trials == MOST_TRIALS:
                 return compiled
             trials += 1
             tried = compile_with(candidate.choice)
-            saved = _demand(best) - _demand(tried)
-            if saved > 0:
-                taken = replace(tried, levers_taken=(*best.levers_taken, candidate.lever))
-                useful.append((candidate.lever.added_cycles / saved, taken))
-            if tried.fits:
-                break
-        if not useful:
+            saved = min(_demand(best) - _demand(tried), excess)
+            if saved > 0 and candidate.lever.added_cycles / saved < price:
+                price = candidate.lever.added_cycles / saved
+                chosen = replace(tried, levers_taken=(*best.levers_taken, candidate.lever))
+        if chosen is None:
             return compiled
-        best = min(useful, key=lambda each: (not each[1].fits, each[0]))[1]
+        best = chosen
     return _needed(best, compile_with)
 
 
