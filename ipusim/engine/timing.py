@@ -7,6 +7,7 @@ those of repeated layers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +20,12 @@ from ipusim.engine.streaming import beside_slices, beside_stream, time_stream
 from ipusim.engine.trace import SuperstepTime, Trace
 from ipusim.ir.program import Program, Superstep, VertexSet
 from ipusim.ir.regions import IntArray
-from ipusim.ir.sharing import Key, superstep_key
+from ipusim.ir.sharing import alike_supersteps
 
 
-def time_program(program: Program, chip: Chip, charges: Charges | None = None) -> Trace:
+def time_program(
+    program: Program, chip: Chip, charges: Charges | None = None, alike: Sequence[int] | None = None
+) -> Trace:
     """Return the cycles of every superstep of `program` on `chip`.
 
     Parameters
@@ -32,9 +35,12 @@ def time_program(program: Program, chip: Chip, charges: Charges | None = None) -
         Its tile count has to be the program's; every other constant may differ from what the plan was made for.
     charges : Charges, optional
         What is charged beyond the work itself; by default what `chip` says.
+    alike : sequence of int, optional
+        :func:`~ipusim.ir.sharing.alike_supersteps` of the program, where it is known already.
     """
     charges = charges or charges_of(chip)
-    found: dict[Key, SuperstepTime] = {}
+    alike = alike_supersteps(program) if alike is None else alike
+    found: dict[int, SuperstepTime] = {}
     times: list[SuperstepTime] = []
     steps = [step for step, _ in program.supersteps()]
     for index, (step, count) in enumerate(program.supersteps()):
@@ -43,10 +49,10 @@ def time_program(program: Program, chip: Chip, charges: Charges | None = None) -
             runs = count - 1 if step.ahead else count
             times.append(time_stream(step, sum(each.cycles * each.count for each in beside), program, chip, runs))
             continue
-        key = superstep_key(step, program)
-        if key not in found:
-            found[key] = _time_superstep(step, count, program, chip, charges)
-        times.append(replace(found[key], name=step.name, op=step.op, count=count))
+        kind = alike[index]
+        if kind not in found:
+            found[kind] = _time_superstep(step, count, program, chip, charges)
+        times.append(replace(found[kind], name=step.name, op=step.op, count=count))
     for index, others in beside_slices(program).items():
         hidden = sum(times[other].cycles for other in others if other != index)
         times[index] = time_stream(steps[index], hidden, program, chip, times[index].count)

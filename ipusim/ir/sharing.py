@@ -22,7 +22,7 @@ AnyArray = NDArray[Any]
 Key = tuple[Hashable, ...]
 Made = TypeVar("Made")
 
-_NAMES = frozenset({"target", "variable"})
+_NAMES = frozenset({"source", "target", "variable"})
 """Settings of vertices that name something of the program."""
 _SAMPLED = 64
 """Elements by which arrays are told apart before they are compared."""
@@ -39,6 +39,7 @@ class Sharing:
         self._regions: dict[Key, Regions] = {}
         self._homes: dict[Key, Home] = {}
         self._made: dict[Key, Any] = {}
+        self._recent: dict[int, tuple[Regions, Regions]] = {}
 
     def array(self, array: AnyArray) -> AnyArray:
         """Return the first array that was seen with the content of `array`."""
@@ -55,6 +56,16 @@ class Sharing:
 
     def regions(self, regions: Regions) -> Regions:
         """Return the first regions that were seen with the content of `regions`."""
+        recent = self._recent.get(id(regions))
+        if recent is None:
+            recent = self._recent[id(regions)] = (regions, self._regions_of(regions))
+        return recent[1]
+
+    def forget_recent(self) -> None:
+        """Let go of the regions that came in lately and were replaced by equal ones."""
+        self._recent.clear()
+
+    def _regions_of(self, regions: Regions) -> Regions:
         box, begin, end = self.array(regions.box), self.array(regions.begin), self.array(regions.end)
         key = (id(box), id(begin), id(end), tuple(regions.step), regions.count, regions.ring)
         if key not in self._regions:
@@ -87,15 +98,12 @@ class Sharing:
         return replace(step, compute=compute, exchange=tuple(self._transfers(each) for each in step.exchange))
 
     def _vertices(self, vertices: VertexSet) -> VertexSet:
-        return replace(
-            vertices,
-            tile=self.array(vertices.tile),
-            fields={name: self.array(values) for name, values in vertices.fields.items()},
-            operands=tuple(self._operand(operand) for operand in vertices.operands),
+        operands = tuple(
+            Operand(each.variable, each.access, self.regions(each.regions), self._optional(each.segments))
+            for each in vertices.operands
         )
-
-    def _operand(self, operand: Operand) -> Operand:
-        return replace(operand, regions=self.regions(operand.regions), segments=self._optional(operand.segments))
+        fields = {name: self.array(values) for name, values in vertices.fields.items()}
+        return replace(vertices, tile=self.array(vertices.tile), fields=fields, operands=operands)
 
     def _transfers(self, transfers: Transfers) -> Transfers:
         return replace(
@@ -156,6 +164,12 @@ def transfers_key(transfers: Transfers, program: Program) -> Key:
         *(id(each) for each in counts),
         program.variables[transfers.variable].element_bytes,
     )
+
+
+def alike_supersteps(program: Program) -> tuple[int, ...]:
+    """Return a number for each superstep, in the order of :meth:`Program.supersteps`; those that are alike share it."""
+    found: dict[Key, int] = {}
+    return tuple(found.setdefault(superstep_key(step, program), len(found)) for step, _ in program.supersteps())
 
 
 def superstep_key(step: Superstep, program: Program) -> Key:

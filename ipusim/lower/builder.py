@@ -124,6 +124,7 @@ class Builder:
     def share(self, before: int) -> None:
         """Keep equal arrays once, of all supersteps from number `before` on."""
         self.steps[before:] = [self.sharing.step(step) for step in self.steps[before:]]
+        self.sharing.forget_recent()
 
     def root(self, tensor: str) -> str:
         """Return the tensor that holds the values of `tensor`: itself, unless it is a view."""

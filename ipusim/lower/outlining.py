@@ -40,13 +40,14 @@ def outline(program: Program) -> Program | None:
         return None
     steps = list(program.steps)
     variables = dict(program.variables)
+    copied: dict[int, VertexSet] = {}
     for first, size, count in reversed(loops):
         originals = steps[first : first + size]
         bodies: list[Unit] = []
         for number in range(count):
             body = steps[first + number * size : first + (number + 1) * size]
             shared = [_with_code(unit, twin) if number else unit for unit, twin in zip(body, originals, strict=True)]
-            bodies += _called(shared, variables)
+            bodies += _called(shared, variables, copied)
         steps[first : first + size * count] = bodies
     return replace(program, steps=tuple(steps), variables=variables)
 
@@ -114,8 +115,11 @@ def _with_code(unit: Unit, twin: Unit) -> Unit:
     return Repeat(unit.count, tuple(body))
 
 
-def _called(body: Sequence[Unit], variables: dict[str, Variable]) -> list[Unit]:
-    """Return the units of one body with copies of what it sends but has not made; declare these in `variables`."""
+def _called(body: Sequence[Unit], variables: dict[str, Variable], copied: dict[int, VertexSet]) -> list[Unit]:
+    """Return the units of one body with copies of what it sends but has not made; declare these in `variables`.
+
+    `copied` has the vertices that have copied a home before, by its identity.
+    """
     steps: list[Unit] = []
     made: set[str] = set()
     copies: dict[str, str] = {}
@@ -126,7 +130,7 @@ def _called(body: Sequence[Unit], variables: dict[str, Variable]) -> list[Unit]:
             copies[variable.name] = _declare(variables, variable)
         if new:
             op = _body(unit)[0].op
-            steps.append(Superstep(f"{op}/copy in", op, compute=tuple(_copy(variable) for variable in new)))
+            steps.append(Superstep(f"{op}/copy in", op, compute=tuple(_copy(variable, copied) for variable in new)))
         renamed = tuple(_renamed(step, copies) for step in _body(unit))
         steps.append(Repeat(unit.count, renamed) if isinstance(unit, Repeat) else renamed[0])
         for step in _body(unit):
@@ -157,13 +161,16 @@ def _declare(variables: dict[str, Variable], variable: Variable) -> str:
     return name
 
 
-def _copy(variable: Variable) -> VertexSet:
+def _copy(variable: Variable, copied: dict[int, VertexSet]) -> VertexSet:
     """Return the vertices that copy a variable's elements on each tile: as a slice of the weights of all layers."""
     assert variable.home is not None
+    known = copied.get(id(variable.home))
+    if known is not None:
+        return replace(known, settings={"dtype": variable.dtype, "source": variable.name})
     regions = variable.home.regions
     elements = np.bincount(variable.home.tile, weights=regions.n_elements * regions.count).astype(np.int64)
     tile = np.flatnonzero(elements).astype(np.int32)
-    return VertexSet(
+    copied[id(variable.home)] = VertexSet(
         codelet="dynamic_slice_1d",
         label="copy in",
         tile=tile,
@@ -171,6 +178,7 @@ def _copy(variable: Variable) -> VertexSet:
         operands=(),
         settings={"dtype": variable.dtype, "source": variable.name},
     )
+    return copied[id(variable.home)]
 
 
 def _renamed(step: Superstep, copies: dict[str, str]) -> Superstep:
