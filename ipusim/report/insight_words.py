@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ipusim.report.layers import without_layer_number
 from ipusim.report.numbers import format_bytes, format_percent
 
 Result = Mapping[str, Any]
@@ -33,12 +34,7 @@ def _observations(result: Result) -> Iterator[str]:
     ops, cycles = result["ops"], result["cycles"]
     if not ops or not cycles:
         return
-    costliest = max(ops, key=lambda op: op["cycles"] or 0)
-    terms = sorted((costliest.get("terms") or {}).items(), key=lambda item: -item[1])
-    text = f"{costliest['name']} ({costliest['op']}) takes {format_percent(costliest['cycles'] / cycles)} of the cycles"
-    if terms and costliest["cycles"]:
-        text += f", its largest part, {format_percent(terms[0][1] / costliest['cycles'])}, is {terms[0][0]}"
-    yield f"{text}."
+    yield _costliest(ops, cycles)
     idle = result.get("idle_fraction") or 0.0
     if idle > _UNEVEN:
         yield f"The work is uneven: the mean tile waits for {format_percent(idle)} of the compute phases."
@@ -47,6 +43,26 @@ def _observations(result: Result) -> Iterator[str]:
     if share > _NARROW:
         room = memory["tile_sram_bytes"] - memory["max_tile_bytes"]
         yield f"Memory is tight: tile {memory['worst_tile']} has {format_bytes(room)} left at its peak."
+
+
+def _costliest(ops: Sequence[Mapping[str, Any]], cycles: int) -> str:
+    """Return what takes most of the cycles: an operator, or those of all layers that have the same place in them."""
+    together: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for op in ops:
+        together.setdefault((without_layer_number(op["name"]), op["op"]), []).append(op)
+    (name, kind), found = max(together.items(), key=lambda item: sum(op["cycles"] or 0 for op in item[1]))
+    taken = sum(op["cycles"] or 0 for op in found)
+    if len(found) == 1:
+        text = f"{found[0]['name']} ({kind}) takes {format_percent(taken / cycles)} of the cycles"
+    else:
+        text = f"{name} ({len(found)} times {kind}) take {format_percent(taken / cycles)} of the cycles"
+    terms: dict[str, int] = {}
+    for label, part in (item for op in found for item in (op.get("terms") or {}).items()):
+        terms[label] = terms.get(label, 0) + part
+    if terms and taken:
+        label, part = max(terms.items(), key=lambda item: item[1])
+        text += f", {'its' if len(found) == 1 else 'their'} largest part, {format_percent(part / taken)}, is {label}"
+    return f"{text}."
 
 
 def _change(relative: float) -> str:

@@ -26,6 +26,7 @@ _PARTS_FROM = 0.2
 """Share of the cycles from which on the parts of a layer are shown, too."""
 _SUMS = ("cycles", "flops", "bytes_exchanged", "energy_j")
 _NUMBER = re.compile(r"\d+$")
+_LAYER_NUMBER = re.compile(r"\.\d+\.")
 
 
 def layer_rows(ops: Sequence[Op]) -> list[Row]:
@@ -65,6 +66,11 @@ def layer_of(name: str) -> str:
     if len(words) > 1 and (words[1].isdecimal() or (_NUMBER.search(words[0]) and _NUMBER.search(words[1]))):
         return ".".join(words[:2])
     return words[0]
+
+
+def without_layer_number(name: str) -> str:
+    """Return a name with a star for the number of its layer, where that is a word of its own."""
+    return _LAYER_NUMBER.sub(".*.", name)
 
 
 def _follows(one: str, other: str) -> bool:

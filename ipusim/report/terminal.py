@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from ipusim.report.canvas import BAD, GOOD, QUIET, bar, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.insight_words import relaxation_sentence
-from ipusim.report.layers import layer_parts, shows_layers
+from ipusim.report.layers import layer_parts, shows_layers, without_layer_number
 from ipusim.report.lever_words import lever_words
 from ipusim.report.numbers import (
     format_bytes,
@@ -32,7 +31,6 @@ _PHASE_STYLE = {"compute": "green", "exchange": "yellow", "sync": "magenta"}
 _BAR = 32
 _MOST_REASONS = 3
 _MOST_TERMS = 16
-_LAYER = re.compile(r"\.\d+\.")
 
 
 def render_run(result: Result, width: int = 80, colour: bool = False, every_op: bool = False) -> str:
@@ -186,7 +184,7 @@ def _by_layer(terms: Mapping[str, int]) -> list[tuple[str, int]]:
     """
     together: dict[str, list[tuple[str, int]]] = {}
     for name, size in terms.items():
-        together.setdefault(_LAYER.sub(".*.", name), []).append((name, size))
+        together.setdefault(without_layer_number(name), []).append((name, size))
     sums = [
         (found[0][0] if len(found) == 1 else f"{name}, {len(found)} times", sum(size for _, size in found))
         for name, found in together.items()

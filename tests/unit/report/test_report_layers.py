@@ -5,6 +5,7 @@ import re
 import pytest
 
 from ipusim.report.html.run import render_run_page
+from ipusim.report.insight_words import insight_sentences
 from ipusim.report.layers import layer_of, layer_rows
 from ipusim.report.terminal import render_run
 
@@ -128,6 +129,10 @@ def test_what_takes_the_memory_is_told_by_layer(network):
     }
     text = render_run(network)
     assert re.search(r"^  tensors of layers\.\*\.w, 5 times  5\.00 KiB\n  tensors of x +2\.00 KiB$", text, re.MULTILINE)
+
+
+def test_what_takes_most_is_told_for_all_layers_together(network):
+    assert insight_sentences(network)[0] == "layers.*.ffn (12 times matmul) take 37.5 % of the cycles."
 
 
 def test_the_page_has_the_layers_above_the_operators(network):
