@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ipusim.errors import IpusimError
-from ipusim.frontends.expand import expand_once
+from ipusim.frontends.expand import expand_once, is_composite
 from ipusim.frontends.parts import Parts
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Init, Op, Tensor
@@ -117,7 +117,7 @@ class _Unit:
 
 def _units(op: Op, tensors: dict[str, Tensor]) -> list[_Unit]:
     spec = find_op(op.kind)
-    if spec.expand is None:
+    if not is_composite(op, tensors):
         return [_Unit(op, (op,), {})]
     parts, saved = expand_once(op, tensors)
     if spec.gradient is not None:

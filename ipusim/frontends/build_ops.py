@@ -88,6 +88,12 @@ def _operands_are_allowed(draft: Draft, position: int, spec: OpSpec, operands: t
         expected = f"at least {expected}" if spec.variadic else expected
         draft.report(where, f"{spec.name} takes {expected}, found {len(operands)}")
         return False
+    deep = [(index, each.name) for index, each in enumerate(operands) if each and each.sparsity and len(each.shape) > 2]
+    if deep and spec.expands is None:
+        index, name = deep[0]
+        message = f"{name} is sparse, and {spec.name} takes sparse matrices"
+        draft.report((*where, index), message, "only a convolution takes sparse weights of more dimensions")
+        return False
     if spec.family == "map" and any(tensor and tensor.sparsity for tensor in operands):
         return _share_pattern(draft, position, spec, operands)
     allowed = True

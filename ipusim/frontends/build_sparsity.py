@@ -19,9 +19,14 @@ def build_sparsity(draft: Draft, name: str, shape: tuple[int, ...], entry: Spars
     Without a `density`, that of an n:m pattern is n/m and that of a file is its share of stored elements.
     """
     where = ("tensors", name, "sparsity")
-    if len(shape) != 2:
-        draft.report(where, f"a sparse tensor has two dimensions, but {name} is {list(shape)}")
+    if not 2 <= len(shape) <= 4:
+        hint = "or three or four as the weights of a convolution"
+        draft.report(where, f"a sparse tensor has two dimensions, but {name} is {list(shape)}", hint)
         return _sparsity(entry, 1.0)
+    if len(shape) > 2 and entry.pattern.kind == "magnitude":
+        message = "the magnitudes of weights of a convolution choose no blocks"
+        draft.report((*where, "pattern"), message, "there are random, banded, n_m and others")
+    shape = shape[:2]
     _check_block_size(draft, where, shape, entry.block_size)
     if entry.mode == "static" and "oversize" in entry.model_fields_set:
         draft.report((*where, "oversize"), "is for dynamic mode; a static pattern has no buckets")

@@ -17,8 +17,6 @@ def expand_graph(graph: Graph) -> Graph:
     The parts of an op ``attention`` are called ``attention.max``, ``attention.sub`` and so on; the last one, whose
     result is that of the op, has its name.
     """
-    if all(find_op(op.kind).expand is None for op in graph.ops):
-        return graph
     tensors = dict(graph.tensors)
     ops = tuple(part for op in graph.ops for part in expand_fully(op, tensors))
     return replace(graph, tensors=tensors, ops=ops)
@@ -26,7 +24,7 @@ def expand_graph(graph: Graph) -> Graph:
 
 def expand_fully(op: Op, tensors: dict[str, Tensor]) -> list[Op]:
     """Return the ops that an op consists of, none of them a composite; new tensors are added to `tensors`."""
-    if find_op(op.kind).expand is None:
+    if not is_composite(op, tensors):
         return [op]
     parts, _ = expand_once(op, tensors)
     return [each for part in parts for each in expand_fully(part, tensors)]
@@ -43,3 +41,11 @@ def expand_once(op: Op, tensors: dict[str, Tensor]) -> tuple[list[Op], Mapping[s
     del tensors[result]
     renamed = {role: op.outputs[0] if name == result else name for role, name in (saved or {}).items()}
     return [*before, replace(last, name=op.name, outputs=op.outputs)], renamed
+
+
+def is_composite(op: Op, tensors: Mapping[str, Tensor]) -> bool:
+    """Return whether an op consists of others: always, or with operands like these."""
+    spec = find_op(op.kind)
+    if spec.expands is None:
+        return spec.expand is not None
+    return spec.expands(tuple(tensors[name] for name in op.inputs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from ipusim.ir.tensor import Init, Op, Sparsity, Tensor
 from ipusim.ops.registry import find_op
@@ -26,6 +27,11 @@ class Parts:
         self._tensors = tensors
         self._counts: dict[str, int] = {}
         self.ops: list[Op] = []
+
+    def as_matrix(self, weights: str) -> str:
+        """Make a matrix of the sparse weights of a convolution, for all that read them, and return its name."""
+        self._tensors[weights] = kernel_matrix(self._tensors[weights])
+        return weights
 
     def constant(self, kind: str, shape: tuple[int, ...], dtype: str) -> str:
         """Add an input and return its name; ops of the graph that need the same one share it."""
@@ -52,6 +58,16 @@ class Parts:
         self._tensors[name] = Tensor(name, shape, dtype, sparsity=result_sparsity(spec, operands))
         self.ops.append(Op(f"{self._op}.{suffix}", kind, inputs, (name,), known))
         return name
+
+
+def kernel_matrix(weights: Tensor) -> Tensor:
+    """Return sparse weights ``[out, in, kernel]`` as the matrix ``[out, kernel elements * in]``."""
+    assert weights.sparsity is not None
+    if weights.sparsity.kernel:
+        return weights
+    out, channels, *kernel = weights.shape
+    sparsity = replace(weights.sparsity, kernel=tuple(kernel))
+    return replace(weights, shape=(out, prod(kernel) * channels), sparsity=sparsity)
 
 
 def result_sparsity(spec: OpSpec, operands: tuple[Tensor, ...]) -> Sparsity | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
 from zlib import crc32
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.values import tensor_values
-from ipusim.ir.tensor import Init, Tensor
+from ipusim.ir.tensor import Init, Sparsity, Tensor
 from ipusim.kernels.jit import compiled
 from ipusim.sparse.blocks import Blocks, blocks_to_dense
 from ipusim.sparse.patterns.registry import build_pattern
@@ -39,6 +41,8 @@ def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
     """
     assert tensor.sparsity is not None
     sparsity = tensor.sparsity
+    if sparsity.kernel:
+        return _at_kernel_elements(tensor, sparsity, seed)
     options = tuple(sorted((name, _frozen(value)) for name, value in sparsity.options.items()))
     key = (tensor.shape[0], tensor.shape[1], sparsity.block_size, sparsity.density, sparsity.pattern, options)
     source = tensor
@@ -58,7 +62,27 @@ def sparse_values(tensor: Tensor, seed: int) -> F32Array:
         from ipusim.formats import round_to_format
 
         return round_to_format(blocks_to_dense(blocks), tensor.dtype)
+    if tensor.sparsity and tensor.sparsity.kernel:
+        return _matrix_values(tensor, tensor.sparsity.kernel, seed) * blocks_to_dense(blocks)
     return tensor_values(tensor, seed) * blocks_to_dense(blocks)
+
+
+def _at_kernel_elements(tensor: Tensor, sparsity: Sparsity, seed: int) -> Blocks:
+    """Return the blocks of a convolution's weights as a matrix: those of the channels at each element of the kernel."""
+    elements = prod(sparsity.kernel)
+    shape = (tensor.shape[0], tensor.shape[1] // elements)
+    blocks = tensor_blocks(replace(tensor, shape=shape, sparsity=replace(sparsity, kernel=())), seed)
+    cols = blocks.cols[:, None] + blocks.grid[1] * np.arange(elements, dtype=np.int32)
+    rows = np.repeat(blocks.rows, elements)
+    order = np.lexsort((cols.ravel(), rows))
+    return Blocks((tensor.shape[0], tensor.shape[1]), blocks.block_size, rows[order], cols.ravel()[order])
+
+
+def _matrix_values(tensor: Tensor, kernel: tuple[int, ...], seed: int) -> F32Array:
+    """Return the values of a convolution's weights as a matrix, those of the channels at each element of the kernel."""
+    shape = (tensor.shape[0], tensor.shape[1] // prod(kernel), *kernel)
+    weights = tensor_values(replace(tensor, shape=shape, sparsity=None), seed)
+    return np.moveaxis(weights, 1, -1).reshape(tensor.shape)
 
 
 def non_zeros(tensor: Tensor, seed: int) -> int:

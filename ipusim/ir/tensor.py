@@ -26,6 +26,9 @@ class Sparsity:
         Of a dynamic tensor: room in its buckets beyond an even spread of the non-zeros; 0.3 is 30 % more.
     declared : bool
         The density was given: dynamic mode makes room for that much. Else it was counted, and makes room for all.
+    kernel : tuple of int
+        Of the weights of a convolution as a matrix ``[out, kernel elements * in]``: the extents of the kernel. The
+        pattern is that of ``[out, in]``, for each of its elements.
     pattern_of : str
         Of the result of an op: the tensor whose non-zeros it has.
     pattern_init : Init or None
@@ -41,6 +44,7 @@ class Sparsity:
     options: Mapping[str, object] = field(default_factory=dict)
     oversize: float = 0.3
     declared: bool = True
+    kernel: tuple[int, ...] = ()
     pattern_of: str = ""
     pattern_init: Init | None = None
     pattern_dtype: str = ""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ipusim.files.wording import FieldError, describe
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.sparse_convolution import expand_sparse_convolution, is_sparse_convolution
 from ipusim.ops.spec import (
     PARTIALS_FORMATS,
     Attrs,
@@ -72,6 +73,8 @@ def convolution(name: str, rank: int) -> OpSpec:
         groups = attrs["groups"]
         assert isinstance(groups, int)
         _check_channels(x, w, groups)
+        if w.sparsity and groups > 1:
+            raise ShapeError(f"{w.name} is sparse, and sparse weights have one group of channels", attribute="groups")
         extents = slid_extents(convolution_window(w, attrs), x.shape[2:], f"the kernel of {shown(w)}")
         return TensorType((x.shape[0], w.shape[0], *extents), product_dtype(inputs, attrs))
 
@@ -89,6 +92,9 @@ def convolution(name: str, rank: int) -> OpSpec:
             Groups("groups", "Groups of channels that do not mix; as many as channels is a depthwise convolution"),
             Choice("partials", "Number format of partial sums", choices=PARTIALS_FORMATS, default="float32"),
         ),
+        sparse_inputs=(1,),
+        expand=expand_sparse_convolution,
+        expands=is_sparse_convolution,
     )
 
 

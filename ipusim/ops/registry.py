@@ -21,6 +21,7 @@ _MACHINERY = frozenset(
         "pooling",
         "reduction",
         "registry",
+        "sparse_convolution",
         "spec",
         "stencil",
         "window",

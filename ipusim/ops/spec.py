@@ -203,6 +203,9 @@ class Expansion(Protocol):
     def add(self, kind: str, *inputs: str, **attrs: object) -> str:
         """Add an op with the attributes given (others have their defaults) and return the name of its result."""
 
+    def as_matrix(self, weights: str) -> str:
+        """Make a matrix of the sparse weights of a convolution, for all that read them, and return its name."""
+
     def constant(self, kind: str, shape: tuple[int, ...], dtype: str) -> str:
         """Add an input with values of a kind that :class:`~ipusim.ir.tensor.Init` knows and return its name."""
 
@@ -247,6 +250,8 @@ class OpSpec:
     expand : function (graph, inputs, attrs) -> mapping or None, or None
         Of a composite: adds the ops that it consists of; the result of the last one is its own. Returns what its
         gradient wants to read again.
+    expands : function (inputs) -> bool, or None
+        Of an op that is a composite for some operands only: whether it is for these.
     constants : tuple of str
         Of a map: the attributes that are the constants of its function.
     whole_inputs : tuple of int
@@ -281,6 +286,7 @@ class OpSpec:
     family: str = ""
     function: Callable[[Attrs], str] | str = ""
     expand: Expand | None = None
+    expands: Callable[[tuple[Tensor, ...]], bool] | None = None
     constants: tuple[str, ...] = ()
     whole_inputs: tuple[int, ...] = ()
     any_format: bool = False
