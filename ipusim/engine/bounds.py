@@ -157,6 +157,12 @@ def _compare_sums(part: Part, value: F64Array, summation: Summation, output: For
     return Comparison(value.ravel(), total.ravel(), tolerance.ravel())
 
 
+def identical(value: NDArray[np.float32], reference: NDArray[np.float32]) -> Comparison:
+    """Compare results without roundings: every element is that of the reference."""
+    exact = reference.reshape(-1).astype(np.float64)
+    return Comparison(value.reshape(-1).astype(np.float64), exact, np.full(exact.shape, np.finfo(np.float64).tiny))
+
+
 def compare_elementwise(
     reference: Callable[..., F64Array], operands: tuple[F64Array, ...], value: F64Array, output: Format
 ) -> Comparison:

@@ -22,6 +22,7 @@ from ipusim.engine.bounds import (
     compare_finished,
     compare_product,
     compare_sum,
+    identical,
 )
 from ipusim.engine.check_conv import compare_convolution
 from ipusim.engine.pooling import compare_pool
@@ -320,17 +321,13 @@ class OpChecker:
 
     def _compare_movement(self, op: Op, result: NDArray[np.float32], values: Values) -> Comparison:
         """Compare every element: what is only moved is not rounded."""
-        reference = self._made(op, values, self._moved.get(op.name, frozenset())).reshape(-1).astype(np.float64)
-        nothing = np.full(reference.shape, np.finfo(np.float64).tiny)
-        return Comparison(result.reshape(-1).astype(np.float64), reference, nothing)
+        return identical(result, self._made(op, values, self._moved.get(op.name, frozenset())))
 
     def _compare_exact(
         self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32]
     ) -> Comparison:
         """Compare every element of a result without roundings."""
-        reference = find_op(op.kind).move(arrays, op.attrs).reshape(-1).astype(np.float64)
-        nothing = np.full(reference.shape, np.finfo(np.float64).tiny)
-        return Comparison(result.reshape(-1).astype(np.float64), reference, nothing)
+        return identical(result, find_op(op.kind).move(arrays, op.attrs))
 
     def _made(self, op: Op, values: Values, sources: frozenset[str]) -> NDArray[np.float32]:
         """Return what an op that moves elements makes of those in `sources`, through all such ops before it.

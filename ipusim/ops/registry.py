@@ -11,6 +11,7 @@ from ipusim.ops.spec import OpSpec
 
 _MACHINERY = frozenset(
     {
+        "attributes",
         "composite",
         "convolution",
         "elementwise",
