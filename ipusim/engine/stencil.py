@@ -25,6 +25,7 @@ F64Array = NDArray[np.float64]
 _ROUNDOFF = 2.0**-24
 _PATCH = 8
 """Elements along each axis of a part that is compared where the whole would take too long."""
+_MOST_PARTS = 64
 
 
 def apply(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
@@ -80,7 +81,7 @@ def compare_stencil(
     per_part = prod(cone) * len(problem.coefficients) * problem.repeat
     parts = [-(-extent // _PATCH) for extent in problem.extent]
     found = []
-    for part in spread(prod(parts), max(1, most // per_part)):
+    for part in spread(prod(parts), min(_MOST_PARTS, max(1, most // per_part))):
         at = np.unravel_index(int(part), parts)
         begin = [int(index) * _PATCH for index in at]
         ranges = [(first, min(first + _PATCH, extent)) for first, extent in zip(begin, problem.extent, strict=True)]
