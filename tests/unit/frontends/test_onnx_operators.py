@@ -70,6 +70,10 @@ CASES += [
             ((4, 5), (2, 5, 3)),
         )
     ),
+    case("ArgMax", (3, 4, 5), axis=1),
+    case("ArgMin", (3, 4), keepdims=0),
+    case("TopK", (3, 9), constants=[whole(4)], outputs=2),
+    case("TopK", (9, 3), constants=[whole(2)], outputs=2, axis=0, largest=0),
     case("Gemm", (3, 4), (4, 5), (5,)),
     case("Gemm", (4, 3), (5, 4), transA=1, transB=1, alpha=0.5),
     case("Gemm", (3, 4), (4, 5), (3, 1), beta=2.0),

@@ -88,9 +88,7 @@ class Conversion:
     def as_numbers(self, tensor: str) -> str:
         """Return a tensor, as numbers with fractions where it holds indices."""
         dtype = self._emitter.dtype
-        if self._emitter.dtype_of(tensor) != dtype:
-            raise NodeError("whole numbers that are indices cannot also be computed with")
-        return tensor
+        return tensor if self._emitter.dtype_of(tensor) == dtype else self.add("cast", tensor, to=dtype)
 
     def broadcast(self, tensor: str, shape: tuple[int, ...]) -> str:
         """Return a tensor, repeated along axes until it has a shape."""

@@ -139,7 +139,29 @@ def _lp_norm(node: Conversion) -> None:
     node.give(node.add("div", x, node.add("sqrt", length) if p == 2 else length))
 
 
+def _extreme(kind: str) -> Converter:
+    """Return a converter to the index of the largest or smallest element."""
+
+    def convert(node: Conversion) -> None:
+        if node.whole("select_last_index", 0):
+            raise NodeError("the last of equal elements (select_last_index) cannot be imported")
+        x = node.operand(0)
+        node.give_shaped(node.add(kind, x, axis=node.axis(len(node.shape(x)), 0)))
+
+    return convert
+
+
+def _top_k(node: Conversion) -> None:
+    x = node.operand(0)
+    k = node.wholes(1)[0] if node.has(1) else node.whole("k", 1)
+    attributes = {"k": k, "axis": node.axis(len(node.shape(x)), -1), "smallest": not node.whole("largest", 1)}
+    for position, result in enumerate(("values", "indices")):
+        if node.wants(position):
+            node.give(node.add("top_k", x, **attributes, result=result), position)
+
+
 TABLE: Table = {
+    "ArgMax": _extreme("argmax"), "ArgMin": _extreme("argmin"), "TopK": _top_k,
     "ReduceSum": _reduce("sum"), "ReduceMean": _reduce("mean"), "ReduceMax": _reduce("max"),
     "ReduceMin": _reduce("min"), "ReduceSumSquare": _reduce("sum", before="square"),
     "ReduceL1": _reduce("sum", before="abs"), "ReduceL2": _reduce("sum", before="square", after="sqrt"),
