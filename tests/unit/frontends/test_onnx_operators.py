@@ -218,3 +218,17 @@ def test_every_converter_has_a_case():
 def test_functions_of_numbers_above_zero(tmp_path, op):
     nodes = [helper.make_node("Exp", ["x"], ["e"]), helper.make_node(op, ["e"], ["y"])]
     compare(model_of(nodes, {"x": [3, 4]}, ["y"]), tmp_path)
+
+
+def test_indices_are_also_numbers(tmp_path):
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        helper.make_node("Equal", ["ids", "two"], ["hits"]),
+        helper.make_node("Cast", ["hits"], ["numbers"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["numbers", "last"], ["column"]),
+        helper.make_node("Mul", ["rows", "column"], ["y"]),
+    ]
+    constants = {"table": normal(4, 3), "two": np.int64(2), "last": whole(-1)}
+    model = model_of(nodes, {"ids": [20]}, ["y"], constants)
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    compare(model, tmp_path)
