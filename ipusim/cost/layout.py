@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from ipusim.ir.regions import IntArray
 
 
+@cache
 def exchange_rows(n_tiles: int, tiles_per_row: int, tiles_per_bus: int) -> IntArray:
     """Return the exchange row of every tile: int64 array [n_tiles].
 
@@ -29,4 +32,5 @@ def exchange_rows(n_tiles: int, tiles_per_row: int, tiles_per_bus: int) -> IntAr
     bus = np.arange(n_tiles, dtype=np.int64) // tiles_per_bus
     column, place = bus // n_rows, bus % n_rows
     rows: IntArray = np.where(column % 2 == 0, place, n_rows - 1 - place)
+    rows.setflags(write=False)
     return rows

@@ -31,9 +31,11 @@ def in_place(program: Program) -> Program:
             result = program.variables[vertices.operands[-1].variable] if vertices.operands else None
             if result is None or result.over or root.get(result.name) != result.name:
                 continue
+            beside = replace(step, compute=tuple(each for each in step.compute if each is not vertices))
+            used_beside = {root.get(name) for name in _touched(beside)}
             for operand in _candidates(program, vertices):
                 place = root[operand.name]
-                if place in lasting or users[place] != index or not _alike(operand, result):
+                if place in lasting or place in used_beside or users[place] != index or not _alike(operand, result):
                     continue
                 variables[result.name] = replace(result, over=operand.name)
                 _join(root, users, result.name, place)

@@ -71,7 +71,8 @@ def _time_superstep(step: Superstep, count: int, program: Program, chip: Chip, c
     terms = {label: int(cycles[slowest]) for label, cycles in by_label.items()}
     compute = 0
     if step.compute:
-        launched = any(not codelet(vertices.codelet).launch_included for vertices in step.compute)
+        running = (vertices for vertices in step.compute if len(vertices.tile))
+        launched = any(not codelet(vertices.codelet).launch_included for vertices in running)
         launch = charges.compute_set_cycles if launched else 0
         compute = int(tile_compute[slowest]) + launch
         terms["compute set"] = launch

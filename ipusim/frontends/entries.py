@@ -381,6 +381,10 @@ class CompileEntry(Entry):
         description="How results are rounded to formats narrower than float32: to the nearest number, ties to even, "
         "or up or down at random (seeded) so that the mean is exact",
     )
+    layout: Literal["network", "greedy"] = Field(
+        default="network",
+        description="network: plans, mappings and supersteps that are best together; greedy: of each operator alone",
+    )
 
 
 class LayerEntry(Entry):

@@ -54,8 +54,7 @@ def lower_reduction(builder: Builder, op: Op) -> None:
         home = Home(pieces.tile, whole_boxes(pieces.box))
         if resting is not None:
             split = split._replace(reduced=int(pieces.part.max()) + 1)
-            storage = builder.root(tensor.name)
-            source = builder.add_variable(tensor.name, shape, tensor.dtype, "tensor", None, storage=storage)
+            source = builder.other_view(tensor.name, shape, home)
         elif source is None:
             source = bring(builder, op.name, tensor.name, shape, home)
         else:

@@ -100,6 +100,15 @@ class Builder:
         self.variables[view.name] = view
         return view
 
+    def other_view(self, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
+        """Declare another view of a tensor in its present place, which stays as it is."""
+        current = self.placed(tensor)
+        assert current is not None
+        variable = self.add_variable(tensor, shape, current.dtype, current.kind, home, storage=current.storage)
+        view = replace(variable, over=current.name)
+        self.variables[view.name] = view
+        return view
+
     def create_input(self, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
         """Declare a graph input that has no place yet where somebody wants it, and stream it there if it is in DRAM."""
         variable = self.place_tensor(tensor, shape, home)

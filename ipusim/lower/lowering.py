@@ -22,7 +22,7 @@ from ipusim.ops.registry import find_op
 from ipusim.plan.conv import ConvPlan
 from ipusim.plan.dense import DensePlan
 from ipusim.plan.gradient_problem import GradientProblem
-from ipusim.plan.graph import PLANNERS, Plans, Unplannable
+from ipusim.plan.graph import PLANNERS, Plans, Unplannable, is_sparse_plan
 from ipusim.plan.layout import DEFAULT, GREEDY, Layout
 from ipusim.plan.pool import PoolPlan
 from ipusim.plan.tile_plan import TilePlan
@@ -57,7 +57,8 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip, layout: Layout = GREEDY)
         builder.share(before)
     program = builder.program()
     if layout.packed:
-        program = pack_supersteps(program)
+        apart = frozenset(name for name, plan in plans.items() if is_sparse_plan(plan))
+        program = pack_supersteps(program, apart)
     verify_program(program)
     return program
 

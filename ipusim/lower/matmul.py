@@ -7,7 +7,7 @@ to three stages. A loop over serial slices repeats them, with slices of the oper
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,13 +16,15 @@ from ipusim.ir.program import Operand, Repeat, Superstep, Transfers, Variable, V
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
+from ipusim.lower.direct import pick_operand
 from ipusim.lower.grid import Grid, build_grid, side_by_side
-from ipusim.lower.matmul_operands import Side, joined_sides, multicast, product_sides, shared_home
+from ipusim.lower.matmul_operands import Side, Tiled, joined_sides, multicast, product_sides, shared_home
 from ipusim.lower.matmul_result import ProductResult
 from ipusim.lower.operands import bring
 from ipusim.lower.slices import operand_slices
 from ipusim.plan.dense import DensePlan
 from ipusim.plan.dense_estimate import AMP_1X1, AMP_NX1, OUTER_PRODUCT, VERTICES
+from ipusim.plan.layout import DEFAULT
 
 
 def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> None:
@@ -32,24 +34,27 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
     in common is shared out among all their tiles and sent to all that need it at once.
     """
     first, split = ops[0], plan.split
-    grids = side_by_side(build_grid(plan), len(ops), builder.chip.tiles_per_exchange_bus)
-    sides = [product_sides(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
+    grids, sides, operands = product_operands(builder, ops, plan)
     variables: list[list[Variable]] = [[] for _ in ops]
     moves: list[tuple[str, Transfers]] = []
     arriving: dict[str, str] = {}
-    for which in (0, 1):
-        common = len(ops) > 1 and len({op.inputs[which] for op in ops}) == 1
-        parts = [(list(range(len(ops))), first)] if common else [([index], op) for index, op in enumerate(ops)]
-        for members, op in parts:
-            tiles, side = joined_sides([grids[index] for index in members], [sides[index][which] for index in members])
+    makers: list[VertexSet] = []
+    may_pick = builder.layout.choices.get(first.name, DEFAULT).pick
+    for operand in operands:
+        tiles, side, op = operand.tiles, operand.side, ops[operand.members[0]]
+        picked = pick_operand(builder, tiles, side, len(operand.members)) if may_pick else None
+        if picked is None:
             variable = bring(builder, op.name, side.tensor, side.shape, shared_home(tiles, side))
             if len(ops) == 1 and arrives_in_slices(builder, plan, side, variable):
                 builder.streams.remove(variable.name)
                 arriving[side.label] = variable.name
-            for index in members:
-                variables[index].append(variable)
             move = multicast(tiles, side, variable)
-            moves.append((side.label, replace(move, op="" if op is first else op.name)))
+        else:
+            variable, move = picked.variable, picked.transfers
+            makers += picked.vertices
+        for index in operand.members:
+            variables[index].append(variable)
+        moves.append((side.label, replace(move, op="" if op is first else op.name)))
     moves = [(label, move) for label, move in moves if len(move.source)]
     before = tuple(move for label, move in moves if split.broadcast and label == "inputs")
     inside = tuple(move for label, move in moves if not split.broadcast or label != "inputs")
@@ -64,6 +69,7 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
         bodies.append([*body, *result.reduce(multiply)])
     steps = [together(each) for each in zip(*bodies, strict=True)]
     steps[0] = replace(steps[0], exchange=inside)
+    steps[1] = replace(steps[1], compute=(*makers, *steps[1].compute))
     steps = [step for step in steps if step.compute or step.exchange]
     slices = split.s_inner * split.s_outer
     if slices > 1:
@@ -98,6 +104,32 @@ def in_loop(stream: Superstep, body: Sequence[Superstep], ahead: bool) -> list[S
         return [Repeat(stream.slices, (stream, *body))]
     following = replace(stream, name=f"{stream.name} ahead", ahead=True)
     return [replace(stream, early=True), Repeat(stream.slices, (following, *body))]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductOperand:
+    """An operand of products side by side: which they read it as, the products, the tiles that need it, its blocks."""
+
+    which: int
+    members: tuple[int, ...]
+    tiles: Tiled
+    side: Side
+
+
+def product_operands(
+    builder: Builder, ops: tuple[Op, ...], plan: DensePlan
+) -> tuple[tuple[Grid, ...], list[tuple[Side, Side]], tuple[ProductOperand, ...]]:
+    """Return the grids of products side by side, their left and right operands, and the operands that are different."""
+    grids = side_by_side(build_grid(plan), len(ops), builder.chip.tiles_per_exchange_bus)
+    sides = [product_sides(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
+    every = tuple(range(len(ops)))
+    found = []
+    for which in (0, 1):
+        common = len(ops) > 1 and len({op.inputs[which] for op in ops}) == 1
+        for members in (every,) if common else tuple((index,) for index in every):
+            joined = joined_sides([grids[index] for index in members], [sides[index][which] for index in members])
+            found.append(ProductOperand(which, members, *joined))
+    return grids, sides, tuple(found)
 
 
 def together(steps: Sequence[Superstep]) -> Superstep:

@@ -33,7 +33,7 @@ def lower_view(builder: Builder, op: Op) -> None:
 def move(builder: Builder, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
     """Append the exchange and the copy that make a waiting tensor at a home."""
     name, movement = builder.pending.pop(builder.root(tensor))
-    placed = _with_places(builder, movement)
+    placed = with_places(builder, movement)
     target = builder.place_tensor(tensor, shape, home)
     n_tiles = builder.chip.n_tiles
     received = home_bytes(target, n_tiles)
@@ -83,12 +83,12 @@ def settle(builder: Builder, tensor: str) -> None:
     builder.create_input(tensor, shape, home)
 
 
-def _with_places(builder: Builder, movement: Movement) -> Movement:
+def with_places(builder: Builder, movement: Movement) -> Movement:
     """Return a movement with a variable for every tensor that it takes elements from."""
     operands: list[tuple[Movement | Source | str, tuple[int, ...]]] = []
     for operand, shape in movement.operands:
         if isinstance(operand, Movement):
-            operands.append((_with_places(builder, operand), shape))
+            operands.append((with_places(builder, operand), shape))
             continue
         assert isinstance(operand, str)
         settle(builder, operand)

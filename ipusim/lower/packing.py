@@ -5,6 +5,8 @@ latest superstep that has a part of its kind already and comes after all that it
 stays behind all others. What joins takes no longer than alone: the slowest tile of two compute sets together is never
 slower than the slowest of one plus the slowest of the other, and a barrier is saved. The latest such superstep keeps
 what is delivered early from taking room for long.
+
+The supersteps of sparse products stay as they are: their costs are published and measured for a product on its own.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class _Slot:
 
     name: str
     op: str
-    fixed: Repeat | None = None
+    fixed: Superstep | Repeat | None = None
     compute: list[VertexSet] = field(default_factory=list)
     exchange: list[Transfers] = field(default_factory=list)
     fused: list[str] = field(default_factory=list)
@@ -52,16 +54,24 @@ class _Event:
     strict: bool
 
 
-def pack_supersteps(program: Program) -> Program:
+def pack_supersteps(program: Program, apart: frozenset[str] = frozenset()) -> Program:
     """Return the program with independent compute sets and exchanges of different ops in common supersteps.
 
+    Parameters
+    ----------
+    program : Program
+    apart : frozenset of str
+        Ops whose supersteps stay as they are.
+
+    Notes
+    -----
     Programs that stream from DRAM are left alone: what a stream hides depends on the supersteps beside it.
     """
     if any(step.streams for step, _ in program.supersteps()):
         return program
     packer = _Packer(program)
     for step in program.steps:
-        packer.add(step)
+        packer.add(step, isinstance(step, Superstep) and step.op in apart)
     return replace(program, steps=packer.steps())
 
 
@@ -76,10 +86,10 @@ class _Packer:
         self._makers: dict[str, list[_Event]] = {}
         self._placed = {variable.name for variable in program.initial}
 
-    def add(self, step: Superstep | Repeat) -> None:
+    def add(self, step: Superstep | Repeat, apart: bool) -> None:
         """Give the parts of a step their slots."""
-        if isinstance(step, Repeat):
-            self._add_loop(step)
+        if apart or isinstance(step, Repeat):
+            self._add_whole(step)
             return
         before: _Event | None = None
         if step.compute:
@@ -91,9 +101,9 @@ class _Packer:
         """Return the supersteps."""
         return tuple(slot.fixed or _superstep(slot) for slot in self._slots)
 
-    def _add_loop(self, loop: Repeat) -> None:
-        self._slots.append(_Slot("", "", fixed=loop))
-        for step in loop.body:
+    def _add_whole(self, whole: Superstep | Repeat) -> None:
+        self._slots.append(_Slot("", "", fixed=whole))
+        for step in whole.body if isinstance(whole, Repeat) else (whole,):
             for kind in (COMPUTE, EXCHANGE):
                 uses = self._uses(step, kind)
                 self._note(_Event(len(self._slots) - 1, EXCHANGE, step.op, uses, True))
@@ -140,11 +150,17 @@ class _Packer:
         for storage in uses.writes:
             yield from self._last.get(("read", storage), ())
             yield from self._last.get(("place", storage), ())
-        for name in uses.read_variables:
+        for name in map(self._memory_of, uses.read_variables):
             if name in self._makers:
                 yield from self._makers[name]
             elif name not in self._placed:
                 yield from self._last.get(("place", self._program.variables[name].storage), ())
+
+    def _memory_of(self, name: str) -> str:
+        """Return the variable in whose memory another one is: itself, unless it is a view."""
+        while self._program.variables[name].over:
+            name = self._program.variables[name].over
+        return name
 
     def _note(self, event: _Event) -> None:
         self._of_op.setdefault(event.op, []).append(event)

@@ -19,12 +19,13 @@ from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import Workload, load_workload
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
-from ipusim.lower.lowering import lower_graph
+from ipusim.layout.choose import lay_out
 from ipusim.lower.outlining import outline
 from ipusim.pipeline.choice import Choice, Lever
 from ipusim.pipeline.formats import format_problems
 from ipusim.pipeline.recomputing import recompute, repeated_tensors
 from ipusim.plan.graph import Plan, Plans, Unplannable, plan_graph
+from ipusim.plan.layout import GREEDY, Layout
 from ipusim.plan.problem import PlanOptions
 
 WorkloadLike = str | Path | Mapping[str, Any] | Workload
@@ -52,6 +53,8 @@ class Compiled:
         What was decided so that it fits.
     levers_taken : tuple of Lever
         The same as levers, in the order in which they were taken.
+    layout : Layout
+        What ops have decided together.
     """
 
     workload: Workload
@@ -62,6 +65,7 @@ class Compiled:
     memory: MemoryMap | None
     choice: Choice = NO_CHOICE
     levers_taken: tuple[Lever, ...] = ()
+    layout: Layout = GREEDY
 
     @property
     def plans(self) -> dict[str, Plan]:
@@ -184,11 +188,13 @@ def compile_graph(
     may_relax: bool = True,
     runners_up: int = 4,
     choice: Choice = NO_CHOICE,
+    layout: str = "",
 ) -> Compiled:
     """Compile a graph that is built already.
 
     `proportion` overrides the workload's ``available_memory_proportion``; without `may_relax` it is not raised. As
-    many `runners_up` are kept beside each plan. `choice` is what has been decided so that it fits.
+    many `runners_up` are kept beside each plan. `choice` is what has been decided so that it fits; then every op is laid
+    out on its own. `layout` overrides the workload's; whether a graph fits does not depend on it.
     """
     options = PlanOptions(proportion or workload.compile.available_memory_proportion, may_relax, runners_up)
     graph = recompute(_in_dram(graph, choice.streamed), choice.recomputed)
@@ -199,10 +205,11 @@ def compile_graph(
     plans = plan_graph(graph, chip, options, own)
     if any(isinstance(plan, Unplannable) for plan in plans.values()):
         return Compiled(workload, chip, graph, plans, None, None, choice)
-    lowered = lower_graph(graph, plans, chip)
-    outlined = outline(lowered) if choice.outlined else None
-    program, memory = with_room(in_place(outlined or lowered), chip)
-    return Compiled(workload, chip, graph, plans, program, memory, choice)
+    network = (layout or workload.compile.layout) == "network" and choice == NO_CHOICE
+    laid = lay_out(graph, plans, chip, options, network)
+    outlined = outline(laid.program) if choice.outlined else None
+    program, memory = with_room(in_place(outlined or laid.program), chip)
+    return Compiled(workload, chip, graph, laid.plans, program, memory, choice, layout=laid.layout)
 
 
 def _in_dram(graph: Graph, names: Collection[str]) -> Graph:

@@ -135,7 +135,7 @@ def _roomier_buckets(compiled: Compiled, problem: SparseProblem | GradientProble
     tensor = graph.tensors[problem.sparse]
     for setting, sparsity in changes:
         changed = replace(graph, tensors={**graph.tensors, tensor.name: replace(tensor, sparsity=sparsity)})
-        if compile_graph(compiled.workload, compiled.chip, changed).fits:
+        if compile_graph(compiled.workload, compiled.chip, changed, layout="greedy").fits:
             return [f"tensors.{tensor.name}.sparsity.{setting}"]
     return []
 
@@ -166,7 +166,9 @@ def _smaller_temporaries(compiled: Compiled) -> list[str]:
     for proportion in (0.5, 0.4, 0.3, 0.2, 0.1, 0.05):
         if proportion >= now:
             continue
-        if compile_graph(compiled.workload, compiled.chip, compiled.graph, proportion, may_relax=False).fits:
+        if compile_graph(
+            compiled.workload, compiled.chip, compiled.graph, proportion, may_relax=False, layout="greedy"
+        ).fits:
             return [f"compile.available_memory_proportion={proportion}"]
     return []
 
@@ -187,7 +189,7 @@ def _more_sram(compiled: Compiled) -> list[str]:
     chip = compiled.chip
     for factor in FACTORS:
         larger = changed_chip(chip, tile_sram_bytes=factor * chip.tile_sram_bytes)
-        if larger and compile_graph(compiled.workload, larger, compiled.graph, may_relax=False).fits:
+        if larger and compile_graph(compiled.workload, larger, compiled.graph, may_relax=False, layout="greedy").fits:
             return [f"tile_sram_bytes={larger.tile_sram_bytes} ({factor} times the SRAM of a tile)"]
     return []
 
@@ -199,7 +201,7 @@ def _more_tiles(compiled: Compiled) -> list[str]:
         more = changed_chip(chip, n_tiles=factor * chip.n_tiles)
         if more is None:
             continue
-        found = compile_graph(compiled.workload, more, compiled.graph, may_relax=False)
+        found = compile_graph(compiled.workload, more, compiled.graph, may_relax=False, layout="greedy")
         if found.fits:
             return [f"n_tiles={more.n_tiles} ({factor} times the tiles)"]
         now = found.memory.max_tile_bytes if found.memory else None

@@ -41,7 +41,7 @@ def larger_dram(compiled: Compiled) -> list[str]:
     larger = changed_chip(chip, dram_bytes=compiled.dram_bytes)
     if larger is None or chip.dram_bytes >= compiled.dram_bytes:
         return []
-    found = compile_graph(compiled.workload, larger, compiled.graph, may_relax=False)
+    found = compile_graph(compiled.workload, larger, compiled.graph, may_relax=False, layout="greedy")
     return [f"dram_bytes={compiled.dram_bytes}"] if found.fits else []
 
 
@@ -57,7 +57,7 @@ def _in_sram(tensor: Tensor) -> bool:
 
 def _fits(compiled: Compiled, names: Sequence[str], memory: str) -> bool:
     graph = _with_memory(compiled.graph, names, memory)
-    return compile_graph(compiled.workload, compiled.chip, graph, may_relax=False).fits
+    return compile_graph(compiled.workload, compiled.chip, graph, may_relax=False, layout="greedy").fits
 
 
 def _with_memory(graph: Graph, names: Sequence[str], memory: str) -> Graph:

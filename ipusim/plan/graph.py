@@ -89,6 +89,11 @@ class Unplannable:
 Plans = Mapping[str, Plan | Unplannable]
 
 
+def is_sparse_plan(plan: Plan | Unplannable | None) -> bool:
+    """Return whether a plan is that of a product with a sparse operand or result."""
+    return isinstance(getattr(plan, "problem", None), (SparseProblem, GradientProblem))
+
+
 def plan_graph(
     graph: Graph, chip: Chip, options: PlanOptions, own: Mapping[str, PlanOptions] | None = None
 ) -> dict[str, Plan | Unplannable]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ipusim.plan.conv import ConvPlan
 from ipusim.plan.dense import DensePlan
 
 IN_PLACE = 0
@@ -18,18 +19,21 @@ class Choice:
 
     Attributes
     ----------
-    plan : DensePlan or None
-        Of a product: a plan that is not the best of its own.
+    plan : DensePlan, ConvPlan or None
+        Of a product or convolution: a plan that is not the best of its own.
     together : tuple of str
         Of a product: further products of the same operand and plan that run beside it on other tiles.
+    pick : bool
+        Of a product: its tiles pick their blocks from wherever the operands are, without a rearrangement.
     mapping_of : int or None
         Of an elementwise op: the operand of full size, among those that it reads, whose mapping it takes.
     parts : int or None
         Of a reduction: into how many parts each result of the first axis is cut, or :data:`IN_PLACE`.
     """
 
-    plan: DensePlan | None = None
+    plan: DensePlan | ConvPlan | None = None
     together: tuple[str, ...] = ()
+    pick: bool = False
     mapping_of: int | None = None
     parts: int | None = None
 
@@ -39,8 +43,11 @@ class Choice:
         if self.together:
             said.append(f"beside {', '.join(self.together)}")
         if self.plan is not None:
-            cuts = ", ".join(f"{name} {count}" for name, count in self.plan.partition.items() if count > 1)
-            said.append(f"plan {cuts or 'one tile'}{', swapped' if self.plan.variant.swapped else ''}")
+            plan = self.plan.to_dict()
+            cuts = ", ".join(f"{name} {count}" for name, count in plan["partition"].items() if count > 1)
+            said.append(f"plan {cuts or 'one tile'}{', swapped' if plan.get('swapped') else ''}")
+        if self.pick:
+            said.append("operands picked from where they are")
         if self.mapping_of is not None:
             said.append(f"mapping of operand {self.mapping_of + 1}")
         if self.parts is not None:

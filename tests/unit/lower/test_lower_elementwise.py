@@ -23,6 +23,7 @@ def _compile(tensors, ops, outputs, dtype="float16"):
         "tensors": {name: {"shape": list(shape)} for name, shape in tensors.items()},
         "ops": ops,
         "outputs": list(outputs),
+        "compile": {"layout": "greedy"},
     }
     return compile_workload(workload, TINY).program
 

@@ -154,12 +154,13 @@ def test_settings_go_to_the_chip_or_to_the_workload():
 
 
 def test_settings_take_effect():
-    plain = ipusim.simulate(LAYER, explain=False)
-    more = ipusim.simulate(LAYER, explain=False, settings=["sync_cycles=1000", "seed=11"])
+    alone = "compile.layout=greedy"
+    plain = ipusim.simulate(LAYER, explain=False, settings=[alone])
+    more = ipusim.simulate(LAYER, explain=False, settings=["sync_cycles=1000", "seed=11", alone])
     assert more.seed == 11
     syncs = plain.cycles_by_phase["sync"] // 10
     assert more.cycles == plain.cycles + 990 * syncs
-    assert more.to_dict()["options"]["settings"] == ["sync_cycles=1000", "seed=11"]
+    assert more.to_dict()["options"]["settings"] == ["sync_cycles=1000", "seed=11", alone]
 
 
 def test_wrong_settings_are_told_together():
