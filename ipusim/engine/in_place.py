@@ -31,8 +31,7 @@ def in_place(program: Program) -> Program:
             result = program.variables[vertices.operands[-1].variable] if vertices.operands else None
             if result is None or result.over or root.get(result.name) != result.name:
                 continue
-            beside = replace(step, compute=tuple(each for each in step.compute if each is not vertices))
-            used_beside = {root.get(name) for name in _touched(beside)}
+            used_beside = {root.get(name) for name in _touched_beside(step, vertices)}
             for operand in _candidates(program, vertices):
                 place = root[operand.name]
                 if place in lasting or place in used_beside or users[place] != index or not _alike(operand, result):
@@ -75,6 +74,12 @@ def _last_uses(program: Program) -> dict[str, int]:
         for superstep in step.body if isinstance(step, Repeat) else (step,):
             last |= dict.fromkeys(_touched(superstep), index)
     return last
+
+
+def _touched_beside(step: Superstep | Repeat, vertices: VertexSet) -> Iterator[str]:
+    """Yield what the other vertices of a superstep use, and what it exchanges."""
+    if isinstance(step, Superstep):
+        yield from _touched(replace(step, compute=tuple(each for each in step.compute if each is not vertices)))
 
 
 def _touched(step: Superstep) -> Iterator[str]:

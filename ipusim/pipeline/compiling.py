@@ -193,8 +193,8 @@ def compile_graph(
     """Compile a graph that is built already.
 
     `proportion` overrides the workload's ``available_memory_proportion``; without `may_relax` it is not raised. As
-    many `runners_up` are kept beside each plan. `choice` is what has been decided so that it fits; then every op is laid
-    out on its own. `layout` overrides the workload's; whether a graph fits does not depend on it.
+    many `runners_up` are kept beside each plan. `choice` is what has been decided so that it fits; then every op is
+    laid out on its own. `layout` overrides the workload's; whether a graph fits does not depend on it.
     """
     options = PlanOptions(proportion or workload.compile.available_memory_proportion, may_relax, runners_up)
     graph = recompute(_in_dram(graph, choice.streamed), choice.recomputed)
