@@ -57,7 +57,8 @@ def _render(compiled: Compiled, stage: Stage, width: int, colour: bool) -> str |
     if stage == "plan":
         from ipusim.report.plans import render_plans
 
-        return render_plans(((name, plan.to_dict()) for name, plan in compiled.plans.items()), width, colour)
+        plans = render_plans(((name, plan.to_dict()) for name, plan in compiled.plans.items()), width, colour)
+        return plans + _layout(compiled, width, colour)
     if compiled.program is None or compiled.memory is None:
         return None
     if stage == "program":
@@ -67,3 +68,17 @@ def _render(compiled: Compiled, stage: Stage, width: int, colour: bool) -> str |
     from ipusim.report.memory import render_memory
 
     return render_memory(compiled.memory, width, colour)
+
+
+def _layout(compiled: Compiled, width: int, colour: bool) -> str:
+    """Return what operators decided together; nothing where that was not asked for, or there is nothing to decide."""
+    if compiled.program is None or compiled.layout.greedy_cycles is None:
+        return ""
+    from ipusim.layout.summary import summarise
+    from ipusim.pipeline.compiling import compile_graph
+    from ipusim.report.layouts import render_layout
+
+    alone = compile_graph(compiled.workload, compiled.chip, compiled.graph, layout="greedy").program
+    assert alone is not None
+    summary = summarise(compiled.layout, compiled.program, alone, compiled.chip)
+    return f"\n{render_layout(summary, width, colour)}"

@@ -18,6 +18,9 @@ from ipusim.plan.problem import PlanOptions
 RUNNERS_UP = 4
 """Plans of a product that are considered beside its best."""
 
+CONV_RUNNERS_UP = 2
+"""The same of a convolution, of which a network has many that are all different."""
+
 PARTS = (IN_PLACE, 1, 2, 4, 8, 16)
 """Parts of the results of a reduction that are considered."""
 
@@ -86,7 +89,7 @@ def units_of(graph: Graph, plans: Plans, chip: Chip, options: PlanOptions) -> tu
                 choices += [replace(choice, pick=True) for choice in choices]
             units.append(Unit((op,), tuple(choices)))
         elif isinstance(plan, ConvPlan):
-            units.append(Unit((op,), (DEFAULT, *(Choice(plan=each) for each in plan.runners_up[:RUNNERS_UP]))))
+            units.append(Unit((op,), (DEFAULT, *(Choice(plan=each) for each in plan.runners_up[:CONV_RUNNERS_UP]))))
         else:
             units.append(Unit((op,), alone=is_sparse_plan(plan)))
     return tuple(units)

@@ -16,8 +16,11 @@ from ipusim.layout.trial import State, Trials
 from ipusim.ops.registry import find_op
 from ipusim.plan.layout import Choice
 
-WIDTH = 8
+WIDTH = 4
 """States that are kept after each unit."""
+
+MOST_TRIALS = 600
+"""After so many trials the ops that are left do what they would do alone: a bound on the time of the search."""
 
 
 def search_choices(graph: Graph, units: tuple[Unit, ...], trials: Trials) -> list[State]:
@@ -34,7 +37,8 @@ def search_choices(graph: Graph, units: tuple[Unit, ...], trials: Trials) -> lis
             if unit.name in state.done:
                 found.append(replace(state, done=state.done - {unit.name}))
                 continue
-            found += [trials.after(state, unit, choice) for choice in unit.choices]
+            choices = unit.choices if trials.count < MOST_TRIALS else unit.choices[:1]
+            found += [trials.after(state, unit, choice) for choice in choices]
         states = _best(found, frozenset(name for name, use in last.items() if use > index))
     return sorted((trials.settled(state, graph.outputs) for state in states), key=_cost)
 

@@ -105,6 +105,11 @@ class Trials:
         self._wanted: dict[Key, tuple[tuple[int, int, Shape, int], ...]] = {}
         self._signatures: dict[tuple[str, ...], Key] = {}
 
+    @property
+    def count(self) -> int:
+        """How many trials there were; what is alike is tried once."""
+        return len(self._outcomes)
+
     def after(self, state: State, unit: Unit, choice: Choice) -> State:
         """Return the state after a unit has done its choice."""
         members = (*unit.ops, *(self._ops[name] for name in choice.together))

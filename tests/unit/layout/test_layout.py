@@ -16,7 +16,7 @@ from ipusim.plan.problem import PlanOptions
 
 SMALL = load_chip("bow", n_tiles=64)
 
-GOLDEN = (24_585, 17_438)
+GOLDEN = (24_585, 18_877)
 """Cycles of the layer on 64 tiles, every op on its own and all together."""
 
 
@@ -129,7 +129,7 @@ def test_packaged_workloads_are_never_slower(workload):
 @pytest.mark.slow
 def test_the_packaged_transformer_layer_is_quicker():
     compiled = compile_workload("networks/encoder-layer")
-    assert (compiled.layout.greedy_cycles, compiled.layout.cycles) == (99_811, 78_081)
+    assert (compiled.layout.greedy_cycles, compiled.layout.cycles) == (99_811, 77_955)
 
 
 def test_choices_say_what_they_are():
