@@ -382,7 +382,7 @@ class CompileEntry(Entry):
         "or up or down at random (seeded) so that the mean is exact",
     )
     layout: Literal["network", "greedy"] = Field(
-        default="network",
+        default="greedy",
         description="network: plans, mappings and supersteps that are best together; greedy: of each operator alone",
     )
 

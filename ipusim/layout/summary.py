@@ -35,7 +35,7 @@ class Rearrangement:
 
 def rearrangements(program: Program, chip: Chip) -> tuple[Rearrangement, ...]:
     """Return the changes of mapping of a program, in its order."""
-    copies = {}
+    copies: dict[tuple[str, str], int] = {}
     steps = [step for step, _ in program.supersteps()]
     for step in steps:
         copies |= _copies(step, chip)

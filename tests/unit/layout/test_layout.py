@@ -53,7 +53,7 @@ def encoder(sequence=32, hidden=64, heads=4, ffn=128):
     ]
     tensors = {name: {"shape": list(shape)} for name, shape in matrices.items()}
     tensors |= {name: {"shape": [extent]} for name, extent in vectors.items()}
-    return {"name": "encoder", "tensors": tensors, "ops": ops, "outputs": ["y"]}
+    return {"name": "encoder", "tensors": tensors, "ops": ops, "outputs": ["y"], "compile": {"layout": "network"}}
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +112,14 @@ def test_a_known_layout_is_not_searched_again(compiled, monkeypatch):
 
 def test_an_op_of_its_own_is_left_alone():
     chip = load_chip("tiny")
-    compiled = compile_workload("dense/tiny", chip)
+    compiled = compile_workload("dense/tiny", chip, settings=["compile.layout=network"])
     assert compiled.layout == GREEDY
     assert lay_out(compiled.graph, compiled.plans, chip, PlanOptions(), network=True).layout == GREEDY
 
 
 @pytest.mark.parametrize("workload", ["quickstart", "dense/mlp", "dense/attention-scores"])
 def test_packaged_workloads_are_never_slower(workload):
-    network = compile_workload(workload, SMALL)
+    network = compile_workload(workload, SMALL, settings=["compile.layout=network"])
     greedy = compile_workload(workload, SMALL, settings=["compile.layout=greedy"])
     cycles = [time_program(each.program, SMALL).cycles for each in (network, greedy)]
     assert cycles[0] <= cycles[1]
@@ -128,7 +128,7 @@ def test_packaged_workloads_are_never_slower(workload):
 
 @pytest.mark.slow
 def test_the_packaged_transformer_layer_is_quicker():
-    compiled = compile_workload("networks/encoder-layer")
+    compiled = compile_workload("networks/encoder-layer", settings=["compile.layout=network"])
     assert (compiled.layout.greedy_cycles, compiled.layout.cycles) == (99_811, 77_955)
 
 
