@@ -34,7 +34,7 @@ def render_layout(summary: Mapping[str, Any], width: int = 80, colour: bool = Fa
     head = (
         f"{format_count(after)} cycles in {format_count(steps['network'])} supersteps; each operator on its own takes "
         f"{format_count(before)} in {format_count(steps['greedy'])}: {format_percent(1 - after / before)} fewer. "
-        f"{format_count(steps['shared'])} supersteps have work of several operators."
+        f"Supersteps with work of several operators: {format_count(steps['shared'])}."
     )
     parts: list[RenderableType] = [Text("Layout between operators", HEADING), indented(Text(head))]
     if summary["choices"]:
