@@ -19,7 +19,7 @@ from ipusim.plan.layout import Choice
 WIDTH = 4
 """States that are kept after each unit."""
 
-MOST_TRIALS = 600
+MOST_TRIALS = 2000
 """After so many trials the ops that are left do what they would do alone: a bound on the time of the search."""
 
 
