@@ -43,7 +43,7 @@ class Differentiated:
     seed: str
 
 
-def differentiate(graph: Graph, loss: str, wanted: Collection[str]) -> Differentiated:
+def differentiate(graph: Graph, loss: str, wanted: Collection[str], dense: bool = False) -> Differentiated:
     """Return `graph` with the gradients of `loss` with respect to the tensors `wanted`.
 
     Parameters
@@ -53,6 +53,8 @@ def differentiate(graph: Graph, loss: str, wanted: Collection[str]) -> Different
         A tensor with one element.
     wanted : collection of str
         Graph inputs.
+    dense : bool
+        Gradients of sparse tensors have all elements, not the non-zeros alone.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def differentiate(graph: Graph, loss: str, wanted: Collection[str]) -> Different
         rule = find_op(op.kind).gradient
         if rule is None:
             raise NotDifferentiableError(f"{op.kind} has no gradient, and {op.name!r} is between the loss and a weight")
-        call = Backward(parts, operands, tensors[op.outputs[0]], upstream, op.attrs, asked, unit.saved)
+        call = Backward(parts, operands, tensors[op.outputs[0]], upstream, op.attrs, asked, dense, unit.saved)
         for name, gradient, is_asked in zip(op.inputs, rule(call), asked, strict=True):
             if gradient is not None and is_asked:
                 found.setdefault(name, []).append(gradient)

@@ -22,6 +22,8 @@ class Graph:
         The tensors that the user asked for.
     seed : int
         Seed of the values and patterns of the inputs.
+    updates : Mapping[str, str]
+        Of a program that runs again and again: graph inputs, and the outputs that take their place in the next run.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Graph:
     ops: tuple[Op, ...]
     outputs: tuple[str, ...]
     seed: int = 0
+    updates: Mapping[str, str] = field(default_factory=dict)
     _producer: Mapping[str, Op] = field(init=False, repr=False, compare=False)
     _consumers: Mapping[str, tuple[Op, ...]] = field(init=False, repr=False, compare=False)
 

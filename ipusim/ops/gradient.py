@@ -33,6 +33,8 @@ class Backward:
         Attributes of the forward op.
     wanted : tuple of bool
         Of each operand: whether its gradient is asked for.
+    dense : bool
+        The gradient of a sparse operand is wanted at all its elements, not at its non-zeros alone.
     saved : mapping of str to str
         Tensors of the forward pass that the expansion of a composite op has kept, by the role it gave them.
     """
@@ -43,6 +45,7 @@ class Backward:
     upstream: str
     attrs: Attrs
     wanted: tuple[bool, ...]
+    dense: bool = False
     saved: Mapping[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, *inputs: str, **attrs: object) -> str:

@@ -116,7 +116,7 @@ def _product(
     `of` has the shapes of the two.
     """
     partials = call.attrs["partials"]
-    if operand.sparsity is not None:
+    if operand.sparsity is not None and not call.dense:
         like = operand.name
         kind = "matmul_at_nonzeros"
         return call.add(kind, left, right, like, transpose_a=turn_left, transpose_b=turn_right, partials=partials)

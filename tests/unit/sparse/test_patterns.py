@@ -34,7 +34,7 @@ def build(name: str, shape: tuple[int, int], block_size: int, density: str, **op
 
 
 def test_registry() -> None:
-    assert pattern_names() == ("banded", "block_diagonal", "file", "magnitude", "n_m", "random", "shuffled")
+    assert pattern_names() == ("banded", "block_diagonal", "file", "given", "magnitude", "n_m", "random", "shuffled")
     assert all(find_pattern(name).name == name for name in pattern_names())
     with pytest.raises(KeyError):
         find_pattern("spiral")
