@@ -16,7 +16,8 @@ def in_place(program: Program) -> Program:
     """Return the program in which elementwise results take over the memory of an operand, where that is legal.
 
     The operand has the result's format and mapping and is read element by element, as the result is written; nothing
-    reads it, or another view of it, later; and it is neither an input nor an output of the graph.
+    reads it, or another view of it, later; and it is neither an output of the graph nor an input, unless the result is
+    what takes the input's place in the next run, which comes first.
     """
     last = _last_uses(program)
     root = {each.name: members[0].name for members in shared_memory(program) for each in members}
@@ -32,9 +33,10 @@ def in_place(program: Program) -> Program:
             if result is None or result.over or root.get(result.name) != result.name:
                 continue
             used_beside = {root.get(name) for name in _touched_beside(step, vertices)}
-            for operand in _candidates(program, vertices):
+            for operand in _candidates(program, vertices, result):
                 place = root[operand.name]
-                if place in lasting or place in used_beside or users[place] != index or not _alike(operand, result):
+                lasts = place in lasting and program.updates.get(operand.name) != result.name
+                if lasts or place in used_beside or users[place] != index or not _alike(operand, result):
                     continue
                 variables[result.name] = replace(result, over=operand.name)
                 _join(root, users, result.name, place)
@@ -43,14 +45,16 @@ def in_place(program: Program) -> Program:
     return replace(program, variables=variables)
 
 
-def _candidates(program: Program, vertices: VertexSet) -> Iterator[Variable]:
-    """Yield the operands that are read in the order in which the result is written."""
+def _candidates(program: Program, vertices: VertexSet, result: Variable) -> list[Variable]:
+    """Return the operands that are read in the order in which the result is written, one that it replaces first."""
     if not isinstance(vertices.payload, Expression) or vertices.settings.get("in_place"):
-        return
+        return []
+    found = []
     for operand, pattern in zip(vertices.operands, vertices.payload.patterns, strict=True):
         variable = program.variables[operand.variable]
         if operand.access == "in" and not len(pattern) and variable.kind == "tensor" and variable.home is not None:
-            yield variable
+            found.append(variable)
+    return sorted(found, key=lambda each: program.updates.get(each.name) != result.name)
 
 
 def _alike(one: Variable, other: Variable) -> bool:

@@ -24,6 +24,8 @@ class Graph:
         Seed of the values and patterns of the inputs.
     updates : Mapping[str, str]
         Of a program that runs again and again: graph inputs, and the outputs that take their place in the next run.
+    beside : Mapping[str, str]
+        Inputs that want to lie where another input lies: the states of a weight. What computes with them runs there.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Graph:
     outputs: tuple[str, ...]
     seed: int = 0
     updates: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
     _producer: Mapping[str, Op] = field(init=False, repr=False, compare=False)
     _consumers: Mapping[str, tuple[Op, ...]] = field(init=False, repr=False, compare=False)
 

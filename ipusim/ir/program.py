@@ -270,6 +270,8 @@ class Program:
         Graph tensor name to the variable that holds it at the start, at the end.
     roots : Mapping[str, str]
         Graph tensors that are views of another one, whose storage they share.
+    updates : Mapping[str, str]
+        Of a program that runs again and again: the variable of an input, and that of the output that takes its place.
     """
 
     name: str
@@ -279,6 +281,7 @@ class Program:
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     roots: Mapping[str, str] = field(default_factory=dict)
+    updates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def initial(self) -> tuple[Variable, ...]:

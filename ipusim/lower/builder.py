@@ -155,4 +155,5 @@ class Builder:
             dict(self.inputs),
             outputs,
             dict(self.roots),
+            {self.inputs[name]: outputs[new] for name, new in self.graph.updates.items() if name in self.inputs},
         )

@@ -91,7 +91,8 @@ def common_place(builder: Builder, op: Op, full: tuple[str, ...], flat: bool) ->
     """
     chosen = builder.layout.choices.get(op.name, DEFAULT).mapping_of
     ordered = full if chosen is None else (full[chosen], *full)
-    for name in ordered:
+    lasting = (builder.graph.beside.get(name, name) for name in full if name in builder.graph.updates)
+    for name in (*lasting, *ordered):
         placed = builder.placed(name)
         if placed is not None and placed.home is not None:
             return placed.shape, unrolled(placed.home) if flat else placed.home

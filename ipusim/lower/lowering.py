@@ -17,6 +17,7 @@ from ipusim.lower.fusion import fused_ops
 from ipusim.lower.matmul import lower_products
 from ipusim.lower.movement import lower_movement, lower_view, settle
 from ipusim.lower.packing import pack_supersteps
+from ipusim.lower.updates import settle_updates
 from ipusim.lower.verify import verify_program
 from ipusim.ops.registry import find_op
 from ipusim.plan.conv import ConvPlan
@@ -55,6 +56,7 @@ def lower_graph(graph: Graph, plans: Plans, chip: Chip, layout: Layout = GREEDY)
         producer = graph.producer(name)
         builder.add_stream(producer.name if producer else name, before)
         builder.share(before)
+    settle_updates(builder)
     program = builder.program()
     if layout.packed:
         apart = frozenset(name for name, plan in plans.items() if is_sparse_plan(plan))

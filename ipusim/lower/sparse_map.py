@@ -43,7 +43,7 @@ def lower_sparse_map(builder: Builder, ops: tuple[Op, ...]) -> None:
     whole = broadcast_pattern(shape, shape)
     for name in leaves(ops):
         if graph.tensors[name].sparsity is not None:
-            operands[name] = Operand(_brought(builder, op.name, name, place, home).name, "in", home.regions)
+            operands[name] = Operand(bring_packed(builder, op.name, name, place, home).name, "in", home.regions)
             patterns[name] = whole
             continue
         variable = small_operand(builder, op, name)
@@ -95,7 +95,7 @@ def _place(builder: Builder, output: Tensor) -> Variable:
     return variable
 
 
-def _brought(builder: Builder, op: str, name: str, place: Variable, home: Home) -> Variable:
+def bring_packed(builder: Builder, op: str, name: str, place: Variable, home: Home) -> Variable:
     """Return a variable that holds an operand in the order and at the home of `place`."""
     current = builder.placed(name)
     if current is None:

@@ -66,7 +66,7 @@ def build_step(
     tensors = dict(found.graph.tensors)
     ops = list(found.graph.ops)
     updates: dict[str, str] = {}
-    states: list[str] = []
+    beside: dict[str, str] = {}
     for weight in weights:
         tensor = tensors[weight]
         parts = Parts(f"update.{weight}", f"{weight}#update", tensors)
@@ -75,7 +75,7 @@ def build_step(
         roles = {role: f"{weight}#{role}" for role in optimiser.states(options)}
         for name in roles.values():
             tensors[name] = Tensor(name, tensor.shape, tensor.dtype, Init("zeros"), state_sparsity(tensor))
-            states.append(name)
+            beside[name] = weight
         gradient = found.gradients[weight]
         if loss_scale != 1.0:
             gradient = parts.add("scale_shift", gradient, scale=1.0 / loss_scale)
@@ -84,8 +84,8 @@ def build_step(
         updates |= {roles[role]: name for role, name in new_states.items()}
         ops += parts.ops
     outputs = tuple(dict.fromkeys((*forward.outputs, loss, *updates.values())))
-    graph = replace(found.graph, tensors=tensors, ops=tuple(ops), outputs=outputs, updates=updates)
-    return StepGraph(insert_casts(expand_graph(graph)), found.seed, RATE, tuple(states))
+    graph = replace(found.graph, tensors=tensors, ops=tuple(ops), outputs=outputs, updates=updates, beside=beside)
+    return StepGraph(insert_casts(expand_graph(graph)), found.seed, RATE, tuple(beside))
 
 
 def build_dense_gradients(forward: Graph, loss: str, weights: Sequence[str]) -> tuple[Graph, Mapping[str, str], str]:

@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ipusim.engine.execution import execute_program
+from ipusim.engine.values import unpacked
 from ipusim.frontends.build import assemble_graph
+from ipusim.frontends.patterns import sparse_values
+from ipusim.frontends.values import tensor_values
 from ipusim.frontends.workload import load_workload
 from ipusim.ir.graph import Graph
+from ipusim.lower.homes import same_home
 from ipusim.ops.registry import find_op
+from ipusim.pipeline.compiling import compile_graph, load_inputs
 from ipusim.sparse.patterns.given import given_option
 from ipusim.sparse.patterns.registry import build_pattern
 from ipusim.sparse.patterns.spec import PatternError, PatternRequest, density_of
@@ -131,3 +137,28 @@ def test_a_given_pattern_is_what_was_given() -> None:
     assert np.stack([blocks.rows, blocks.cols], axis=1).tolist() == np.argwhere(mask).tolist()
     with pytest.raises(PatternError, match="8 bits, there are 15 blocks"):
         build_pattern("given", PatternRequest((6, 10), 2, density_of(0.5), options={"mask": b"a"}))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_new_weight_takes_the_place_of_the_old_one(sparse: bool) -> None:
+    sgd = find_optimiser("sgd")
+    step = build_step(forward(sparse), "loss", ["w"], sgd, {**sgd.options, "momentum": 0.9})
+    workload, chip = load_inputs({"name": "f", "tensors": {}, "ops": []}, "tiny")
+    compiled = compile_graph(workload, chip, step.graph)
+    program = compiled.program
+    assert program is not None
+    assert set(program.updates) == {program.inputs["w"], program.inputs["w#momentum"]}
+    for old, new in program.updates.items():
+        home = program.variables[old].home
+        assert home is not None
+        assert same_home(program.variables[new].home, home)
+        assert program.variables[new].over == old
+    values = {name: tensor_values(step.graph.tensors[name], 0) for name in program.inputs}
+    if sparse:
+        values["w"] = sparse_values(step.graph.tensors["w"], 0)
+    found = execute_program(program, values, 1, verify=True)
+    expected = evaluate(step.graph, {name: array.astype(np.float64) for name, array in values.items()})
+    changed = step.graph.updates["w"]
+    variable = program.variables[program.outputs[changed]]
+    array = unpacked(variable, found[changed], 24) if variable.tensor else found[changed]
+    np.testing.assert_allclose(array.reshape(4, 6), expected[changed], atol=1e-5)
