@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+WHAT = {
+    "temporaries": "at most {bound:,} bytes of temporary data on a tile",
+    "outline": "repeated layers share their exchange code; what they send is copied to a common place",
+    "recompute": "computed again for later readers",
+    "stream": "in DRAM, streamed in for each op that reads them",
+}
+"""What a lever does, in words, by its kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -36,18 +44,23 @@ class Lever:
     ----------
     kind : str
         One of :data:`ipusim.frontends.entries.LEVERS`.
-    what : str
-        What it did, in words.
     targets : tuple of str
         Ops or tensors that it concerns.
     added_cycles : int
         What it costs, as estimated before it was taken.
+    bound : int
+        Of ``temporaries``: bytes of temporary data on a tile.
     """
 
     kind: str
-    what: str
     targets: tuple[str, ...]
     added_cycles: int
+    bound: int = 0
+
+    @property
+    def what(self) -> str:
+        """What it did, in words."""
+        return WHAT[self.kind].format(bound=self.bound)
 
     def to_dict(self) -> dict[str, object]:
         """Return the lever as plain values."""

@@ -24,6 +24,7 @@ from ipusim.lower.outlining import outline
 from ipusim.pipeline.choice import Choice, Lever
 from ipusim.pipeline.formats import format_problems
 from ipusim.pipeline.recomputing import recompute, repeated_tensors
+from ipusim.pipeline.remembering import fitting_key, read_levers, write_levers
 from ipusim.plan.graph import Plan, Plans, Unplannable, plan_graph
 from ipusim.plan.layout import GREEDY, Layout
 from ipusim.plan.problem import PlanOptions
@@ -138,13 +139,20 @@ def compile_workload(
 
 def compile_to_fit(workload: Workload, chip: Chip, graph: Graph) -> Compiled:
     """Compile a graph and, where it does not fit, take the levers that the workload allows."""
-    compiled = compile_graph(workload, chip, graph)
     kinds = workload.compile.levers
+    key = fitting_key(graph, chip, workload.compile) if kinds else None
+    known = read_levers(key, graph)
+    if known is not None:
+        choice, levers = known
+        return replace(compile_graph(workload, chip, graph, choice=choice), levers_taken=levers)
+    compiled = compile_graph(workload, chip, graph)
     if compiled.fits or not compiled.fits_dram or not kinds or _cannot_fit(compiled):
         return compiled
     from ipusim.pipeline.fitting import fit
 
-    return fit(compiled, lambda choice: compile_graph(workload, chip, graph, choice=choice), kinds)
+    fitting = fit(compiled, lambda choice: compile_graph(workload, chip, graph, choice=choice), kinds)
+    write_levers(key, graph, fitting.choice, fitting.levers_taken)
+    return fitting
 
 
 def _cannot_fit(compiled: Compiled) -> bool:

@@ -108,12 +108,7 @@ def _smaller_temporaries(compiled: Compiled, peak: Peak) -> Iterator[Candidate]:
         smaller = plan_graph(replace(compiled.graph, ops=(op,)), chip, limits)[op.name]
         if isinstance(smaller, Unplannable) or smaller == plan:
             continue
-        lever = Lever(
-            "temporaries",
-            f"at most {bound:,} bytes of temporary data on a tile",
-            alike,
-            max(0, smaller.cycles - plan.cycles) * len(alike),
-        )
+        lever = Lever("temporaries", alike, max(0, smaller.cycles - plan.cycles) * len(alike), bound)
         temporaries = {**compiled.choice.temporaries, **dict.fromkeys(alike, bound)}
         yield Candidate(lever, replace(compiled.choice, temporaries=temporaries))
         return
@@ -133,8 +128,7 @@ def _outlined(compiled: Compiled, program: Program) -> Iterator[Candidate]:
         for step in copies
     )
     ops = dict.fromkeys(step.op for step in steps if step.code)
-    what = "repeated layers share their exchange code; what they send is copied to a common place"
-    yield Candidate(Lever("outline", what, tuple(ops), cycles), replace(compiled.choice, outlined=True))
+    yield Candidate(Lever("outline", tuple(ops), cycles), replace(compiled.choice, outlined=True))
 
 
 def _recomputed(compiled: Compiled, program: Program, peak: Peak) -> Iterator[Candidate]:
@@ -168,7 +162,7 @@ def _recomputed(compiled: Compiled, program: Program, peak: Peak) -> Iterator[Ca
             other: tuple(op.name for op in graph.consumers(other)[len(earlier) :])
             for other in _alike(graph, tensor, maker)
         }
-        lever = Lever("recompute", "computed again for later readers", tuple(group), cycles * len(group))
+        lever = Lever("recompute", tuple(group), cycles * len(group))
         recomputed = {**compiled.choice.recomputed, **group}
         yield Candidate(lever, replace(compiled.choice, recomputed=recomputed))
 
@@ -225,5 +219,5 @@ def _streamed(compiled: Compiled, excess_bytes: int) -> Iterator[Candidate]:
         return
     rate = float(chip.clock_hz) / float(chip.dram_bytes_per_s)
     cycles = sum(readers[name] * (ceil(sizes[name] * rate) + int(chip.external_sync_cycles)) for name in chosen)
-    lever = Lever("stream", "in DRAM, streamed in for each op that reads them", tuple(chosen), cycles)
+    lever = Lever("stream", tuple(chosen), cycles)
     yield Candidate(lever, replace(compiled.choice, streamed=compiled.choice.streamed | set(chosen)))

@@ -1,12 +1,20 @@
 """Levers that the compiler takes: only where a workload does not fit, the cheapest first, and none too many."""
 
+from dataclasses import replace
+
 import pytest
 from handmade import document, problem_of
 
 import ipusim
 from ipusim.chip.load import load_chip
 from ipusim.errors import BadInputError
+from ipusim.frontends.entries import CompileEntry
+from ipusim.ir.tensor import Sparsity
+from ipusim.pipeline.choice import Choice, Lever
 from ipusim.pipeline.compiling import compile_workload
+from ipusim.pipeline.recomputing import SUFFIX
+from ipusim.pipeline.remembering import fitting_key, read_levers, write_levers
+from ipusim.plan.cache import write_entry
 from ipusim.report.terminal import render_run
 
 TINY = load_chip("tiny")
@@ -113,3 +121,42 @@ def test_a_result_is_computed_again_where_it_would_wait():
 def test_a_wrong_word_is_a_located_error(levers):
     with pytest.raises(BadInputError, match="levers"):
         compile_workload(chain(1, levers), TINY)
+
+
+def test_levers_are_found_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("ipusim.plan.cache.cache_folder", lambda: tmp_path)
+    workload = {**chain(40), "name": "remembered"}
+    found = compile_workload(workload, WITH_DRAM)
+    with monkeypatch.context() as patched:
+        patched.setattr("ipusim.pipeline.fitting.fit", None)
+        again = compile_workload(workload, WITH_DRAM)
+    assert again.choice == found.choice
+    assert again.levers_taken == found.levers_taken
+    assert again.memory.max_tile_bytes == found.memory.max_tile_bytes
+    assert kinds(compile_workload(chain(40, ["temporaries"]), WITH_DRAM)) != kinds(found)
+
+
+def test_levers_of_every_kind_are_remembered(tmp_path, monkeypatch):
+    monkeypatch.setattr("ipusim.plan.cache.cache_folder", lambda: tmp_path)
+    graph = compile_workload(chain(2), TINY).graph
+    first, second = graph.ops[0].name, graph.ops[2].name
+    choice = Choice({first: 96, second: 128}, True, {"x1": (second,)}, frozenset({"w0", "w1"}))
+    levers = (
+        Lever("temporaries", (first,), 7, 96),
+        Lever("outline", (first, f"{second}{SUFFIX}"), 5),
+        Lever("recompute", ("x1",), 3),
+        Lever("stream", ("w0", "w1"), 1),
+    )
+    write_levers(("a key",), graph, choice, levers)
+    assert read_levers(("a key",), graph) == (choice, levers)
+    assert read_levers(("another key",), graph) is None
+    write_entry(("damaged",), ((1, 10**6, 96),), 0)
+    assert read_levers(("damaged",), graph) is None
+
+
+def test_levers_are_searched_anew_where_the_pattern_is_in_a_file():
+    graph = compile_workload(chain(2), TINY).graph
+    options = CompileEntry()
+    assert fitting_key(graph, TINY, options) is not None
+    sparse = replace(graph.tensors["w0"], sparsity=Sparsity(0.5, pattern="file"))
+    assert fitting_key(replace(graph, tensors={**graph.tensors, "w0": sparse}), TINY, options) is None
