@@ -13,6 +13,12 @@ from ipusim.formats.scale import AUTO
 from ipusim.frontends.precision import PRODUCTS
 from ipusim.ops.spec import computed_format, is_quarter
 
+_CHOSEN = {"cast": "float16", "one_hot": "float16"}
+"""Ops whose attribute ``to`` names the format of their result, with its default."""
+
+_INDICES = ("argmax", "argmin")
+"""Ops whose results are whole numbers."""
+
 
 def with_casts(document: Document, formats: Mapping[str, str]) -> Document:
     """Return a document whose named weights and ops have other number formats.
@@ -47,13 +53,11 @@ def with_casts(document: Document, formats: Mapping[str, str]) -> Document:
     positions: dict[int, int] = {}
     for position, op in enumerate(ops):
         changed = dict(op)
-        if op["op"] == "cast":
-            now[op["output"]] = str(op.get("to", default))
-        else:
+        if op["op"] != "cast":
             changed["inputs"] = [_in_format(name, wanted[position], now, result) for name in op["inputs"]]
-            now[op["output"]] = computed_format(wanted[position])
             if wanted[position] == "float32" != written[position] and changed.get("partials") == "float16":
                 changed["partials"] = "float32"
+        now[op["output"]] = _result_format(changed, now, computed_format(wanted[position]))
         positions[position] = len(result)
         result.append(changed)
     return _moved(replace(document, data={**document.data, "tensors": tensors, "ops": result}), positions)
@@ -68,8 +72,29 @@ def _written_formats(
     for op in ops:
         operands = [known.get(name, default) for name in op["inputs"]]
         found.append(next((each for each in operands if each != WHOLE_NUMBERS), default))
-        known[op["output"]] = str(op.get("to", default)) if op["op"] == "cast" else found[-1]
+        known[op["output"]] = _result_format(op, known, found[-1])
     return tuple(found)
+
+
+def _result_format(op: Mapping[str, Any], known: Mapping[str, str], computed: str) -> str:
+    """Return the format of the result of an op that computes in a format: int32 of indices, and of moved ones.
+
+    Parameters
+    ----------
+    op : Mapping
+        Its kind may be unknown.
+    known : Mapping
+        Format by name of a tensor.
+    computed : str
+        What the op computes in.
+    """
+    kind = op["op"]
+    if kind in _CHOSEN:
+        return str(op.get("to", _CHOSEN[kind]))
+    if kind in _INDICES or (kind == "top_k" and op.get("result") == "indices"):
+        return WHOLE_NUMBERS
+    only_moves = {known.get(name) for name in op["inputs"]} == {WHOLE_NUMBERS}
+    return WHOLE_NUMBERS if only_moves else computed
 
 
 def _wanted(op: Mapping[str, Any], formats: Mapping[str, str], written: str) -> str:

@@ -81,6 +81,41 @@ def test_layers_of_8_bits_are_their_products():
     assert [each.kind for each in graph.ops] == ["matmul", "add", "tanh"]
 
 
+@pytest.mark.parametrize(
+    ("tensors", "ops"),
+    [
+        ({}, [op("argmax", "x", "chosen.indices")]),
+        ({}, [op("top_k", "x", "ranked", k=2, result="indices"), op("reshape", "ranked", "chosen.indices", shape=[8])]),
+        ({"tokens": matrix(2, 3, dtype="int32", init="zeros")}, [op("transpose", "tokens", "chosen.indices")]),
+    ],
+)
+def test_indices_that_ops_make_are_not_cast(tensors, ops):
+    """The ops that make the indices and the one that reads them are of a layer in another format than the rest."""
+    document = {
+        "tensors": {"x": matrix(4, 8), "table": matrix(8, 6), **tensors},
+        "ops": [*ops, op("gather", "table chosen.indices", "chosen.rows"), op("tanh", "chosen.rows", "y")],
+    }
+    for pattern in ("chosen", "chosen.rows", "y"):
+        layers = {pattern: {"dtype": "float32"}}
+        graph = build_graph(load_workload({"name": "t", **document, "layers": layers}))
+        assert graph.tensors["chosen.indices"].dtype == "int32"
+        assert graph.tensors["y"].dtype == ("float32" if pattern == "y" else "float16")
+        assert all(
+            graph.tensors[name].dtype != "int32" for each in graph.ops if each.kind == "cast" for name in each.inputs
+        )
+
+
+def test_a_one_hot_result_keeps_its_format():
+    document = {
+        "tensors": {"labels": {"shape": [4], "dtype": "int32", "init": "zeros"}, "w": matrix(6, 8)},
+        "ops": [op("one_hot", "labels", "chosen", depth=6), op("matmul", "chosen w", "y")],
+        "layers": {"y": {"dtype": "float32"}, "chosen": {"dtype": "float32"}},
+    }
+    graph = build_graph(load_workload({"name": "t", **document}))
+    assert graph.tensors["chosen"].dtype == "float16"
+    assert {graph.tensors[name].dtype for name in graph.ops[-1].inputs} == {"float32"}
+
+
 def test_partials_that_the_user_chose_stay():
     graph = graph_of({"w": matrix(8, 4, dtype=E4M3), "x": matrix(4, 6)}, op("matmul", "w x", "y", partials="float32"))
     assert graph.ops[-1].attrs["partials"] == "float32"
