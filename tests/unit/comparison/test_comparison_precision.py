@@ -75,6 +75,19 @@ def test_one_table_of_formats_and_densities():
     assert f'<td class="n">{errors[2]:.1e}</td>' in page
 
 
+def test_processes_execute_as_one_process_does():
+    one, two = (
+        compare(
+            LAYER, dtypes=("float16", "float32"), densities=(0.25,), block_sizes=(16,), modes=("static", "dynamic"),
+            settings=SETTINGS, workers=workers, execute=True,
+        ).to_dict()
+        for workers in (1, 2)
+    )  # fmt: skip
+    assert {cell["status"] for cell in two["cells"]} == {"ok"}
+    assert all(cell["rms_relative_error"] > 0 for cell in two["cells"])
+    assert one == two
+
+
 def test_one_format_needs_no_table():
     found = compare(LAYER, densities=(0.25,), block_sizes=(16,), modes=("static",), settings=SETTINGS, workers=1)
     assert precision_table(found.to_dict()) == []
