@@ -17,6 +17,9 @@ ROWS = ((4, 6, 40), (40,), (40,))
 BLUR = [[1 / 16, 1 / 8, 1 / 16], [1 / 8, 1 / 4, 1 / 8], [1 / 16, 1 / 8, 1 / 16]]
 CASES = {
     "pow": [(((3, 5, 8),), {"exponent": 1.5})],
+    "activation_gradient": [
+        (((3, 5, 8),) * 2, {"function": name}) for name in ("relu", "sigmoid", "tanh", "gelu", "gelu_erf", "swish")
+    ],
     "softmax": [(((3, 4, 40),), {}), (((3, 4, 16),), {"axis": 1})],
     "layer_norm": [(ROWS, {})],
     "rms_norm": [(ROWS[:2], {})],
