@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from ipusim.errors import Problem
 from ipusim.files.document import Document, Mark
 from ipusim.files.validate import validate
-from ipusim.files.wording import Path, did_you_mean
+from ipusim.files.wording import Path, did_you_mean, join_words
 from ipusim.frontends.casts import with_casts
 from ipusim.frontends.entries import LayerEntry
 from ipusim.ops.registry import find_op, op_names
 
 _SPARSITY = ("density", "block_size", "mode", "pattern", "oversize")
+_LISTED = 8
 
 
 class _Layers(BaseModel):
@@ -161,11 +162,21 @@ def _has_partials(op: Mapping[str, Any]) -> bool:
 
 
 def _nearest(pattern: str, names: Iterable[str]) -> str:
-    """Return a suggestion made of the names, with wildcards where they count and where they go on."""
+    """Return a suggestion made of the names, with wildcards where they count and where they go on, or what there is."""
     counted = {re.sub(r"(?<![^.])\d+(?![^.])", "*", name) for name in names}
     parts = [name.split(".") for name in counted]
     groups = {".".join([*each[:length], "*"]) for each in parts for length in range(1, len(each))}
-    return did_you_mean(pattern, sorted(counted | groups))
+    if pattern.startswith("*"):
+        groups |= {f"*{part}*" if pattern.endswith("*") else f"*.{part}" for each in parts for part in each}
+    return did_you_mean(pattern, sorted(counted | groups)) or _overview(parts)
+
+
+def _overview(parts: Iterable[list[str]]) -> str:
+    """Return which parts of the network there are, those of numbered layers by themselves."""
+    found = sorted({".".join(each[: 3 if each[1:2] == ["*"] else 1]) for each in parts})
+    if len(found) > _LISTED:
+        return f"names are such as {join_words(found[:_LISTED], 'and')}"
+    return f"there are {join_words(found, 'and')}"
 
 
 def _marks(document: Document, found: _Settings) -> dict[Path, Mark]:

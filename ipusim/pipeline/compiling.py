@@ -14,6 +14,7 @@ from ipusim.engine.in_place import in_place
 from ipusim.engine.memory import MemoryMap
 from ipusim.engine.prefetching import with_room
 from ipusim.errors import BadInputError, Problem
+from ipusim.files.wording import did_you_mean
 from ipusim.formats import number_format
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import Workload, load_workload
@@ -169,8 +170,15 @@ def load_inputs(
         loaded = load_workload(workload, of_workload)
     except BadInputError as error:
         further = _chip_problems(workload, chip, of_chip, chip_fields)
-        raise BadInputError([*error.problems, *further]) from None
+        raise BadInputError([*map(_with_chip_field, error.problems), *further]) from None
     return loaded, load_chip(_chip_source(loaded, chip), of_chip, **chip_fields)
+
+
+def _with_chip_field(problem: Problem) -> Problem:
+    """Return a problem, with the chip field that a setting may mean if the workload has nothing like it."""
+    if problem.hint or problem.message != "unknown key" or not problem.file.startswith("--set "):
+        return problem
+    return replace(problem, hint=did_you_mean(problem.path, constant_fields()))
 
 
 def _chip_problems(

@@ -119,7 +119,7 @@ def _layer(cells: list[str], names: Names) -> Layer:
         kept = _kept(rest.pop())
     if len(rest) not in (_PRODUCT, _CONVOLUTION, _CONVOLUTION + 1):
         forms = "M, N, K, or height and width of input and filter, channels, filters and stride"
-        raise ValueError(f"expected a name and {forms} (and a sparsity such as 2:4), found {len(rest)} numbers")
+        raise ValueError(f"expected a name and {forms} (and a sparsity such as 2:4), found {len(rest)} values")
     numbers = [_number(cell) for cell in rest]
     name = names.take(name or "layer")
     if len(numbers) == _PRODUCT:

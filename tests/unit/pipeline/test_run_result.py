@@ -153,6 +153,14 @@ def test_settings_go_to_the_chip_or_to_the_workload():
     assert of_workload == ["seed=3", "dtype=float32", "ops.0.partials=float32"]
 
 
+def test_a_setting_that_neither_has_may_mean_either():
+    with pytest.raises(BadInputError) as caught:
+        ipusim.simulate(LAYER, explain=False, settings=["n_tile=8", "sead=3", "ops.0.n_tiles=8"])
+    hints = {problem.path: problem.hint for problem in caught.value.problems}
+    assert hints["n_tile"] == "did you mean 'n_tiles'?"
+    assert hints["sead"] == "did you mean 'seed'?"
+
+
 def test_settings_take_effect():
     alone = "compile.layout=greedy"
     plain = ipusim.simulate(LAYER, explain=False, settings=[alone])
