@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "Dense against sparse: speed-up by density, block size and mode.",
     "report": "Show a saved result, at the terminal or as a page.",
     "validate": "How far is the model from published measurements, and where?",
+    "train": "Train a network, dense or sparse: accuracy against cost.",
     "explore": "A space of chips: Pareto front, what matters, resumable.",
     "chips": "The packaged chips, every constant with its source.",
     "schema": "JSON Schema of chip, workload and space files, for editors.",

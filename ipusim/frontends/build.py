@@ -9,6 +9,7 @@ from ipusim.frontends.draft import Draft, in_file_order
 from ipusim.frontends.expand import expand_graph
 from ipusim.frontends.model import Workload
 from ipusim.frontends.precision import insert_casts
+from ipusim.frontends.training_checks import check_training
 from ipusim.ir.graph import Graph
 
 
@@ -48,6 +49,7 @@ def draft_graph(draft: Draft) -> Draft:
     build_ops(draft)
     check_total_bytes(draft)
     _check_outputs(draft)
+    check_training(draft)
     return draft
 
 

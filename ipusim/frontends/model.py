@@ -13,6 +13,7 @@ from ipusim.files.units import Count
 from ipusim.files.validate import validate
 from ipusim.frontends.entries import CompileEntry, Entry, Format, Name, OpEntry, TensorEntry
 from ipusim.frontends.generate import GENERATING_KEYS, expand_document, spelled_out
+from ipusim.frontends.training_entry import TrainingEntry
 
 MAX_SEED = 2**63 - 1
 """Largest seed."""
@@ -33,6 +34,7 @@ class Workload(Entry):
         default=(), description="Results asked for; by default those that no operator reads"
     )
     compile: CompileEntry = Field(default_factory=CompileEntry, description="Options of the compiler")
+    training: TrainingEntry | None = Field(default=None, description="How ipusim train trains it")
 
     _document: Document = PrivateAttr()
     _source: Document = PrivateAttr()

@@ -1,0 +1,137 @@
+"""``ipusim train``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ipusim.cli.files import missing_folders
+from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption
+from ipusim.cli.output import emit, layout, wants_json
+from ipusim.errors import BadInputError, Problem
+
+_METHODS = ("dense", "static", "set", "rigl")
+
+
+def command(
+    workload: str,
+    /,
+    *,
+    chip: ChipOption = None,
+    settings: SetOption = (),
+    method: str | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    compare: str = "",
+    seeds: int = 1,
+    no_execute: bool = False,
+    threads: int = 1,
+    log: Path | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
+) -> int:
+    """Train a network, dense or sparse: accuracy against cost.
+
+    Every step is executed by the program that the chip would run. The workload says
+    under `training` what is learnt and how.
+
+    Example: ipusim train workloads/training/digits-mlp.yaml --method rigl --set n_tiles=16
+
+    Parameters
+    ----------
+    method
+        dense, static, set or rigl, instead of the workload's.
+    steps
+        Number of steps, instead of the workload's.
+    seed
+        Of data, weights and connections, instead of the workload's.
+    compare
+        Methods with commas: train by each of them, and show them in one table.
+    seeds
+        With --compare: train each method from this many seeds.
+    no_execute
+        Only count cycles and bytes of the programs; train nothing.
+    threads
+        Of the execution; results do not depend on it.
+    log
+        Write JSON lines to this file, one for each interval.
+    checkpoint
+        Keep the state after the last interval in this .npz file.
+    resume
+        Go on from the checkpoint, if the file exists.
+    """
+    chosen = [name.strip() for name in compare.split(",") if name.strip()]
+    _check(method, chosen, {"--steps": steps, "--seeds": seeds, "--threads": threads}, seed)
+    _check_files(chosen, no_execute, log, checkpoint, resume, output)
+    from ipusim.training.train import compare_methods, train
+
+    width, colour = layout(output)
+    if chosen:
+        document = compare_methods(workload, chosen, seeds, chip, settings, steps, seed, threads, _tell)  # type: ignore[arg-type]
+    else:
+        document = train(
+            workload,
+            chip,
+            settings,
+            method,  # type: ignore[arg-type]
+            steps,
+            seed,
+            execute=not no_execute,
+            log=log,
+            checkpoint=checkpoint,
+            resume=resume,
+            threads=threads,
+            progress=_tell,
+        )
+    if wants_json(as_json, output):
+        from ipusim.report.json import render_json
+
+        emit(render_json(document), output)
+        return 0
+    from ipusim.report.training import render_methods, render_training
+
+    emit((render_methods if chosen else render_training)(document, width, colour), output)
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _check(method: str | None, methods: list[str], counts: dict[str, int | None], seed: int | None) -> None:
+    from ipusim.files.wording import did_you_mean, join_words
+
+    named = [("--compare", name) for name in methods] + ([("--method", method)] if method is not None else [])
+    known = f"there are {join_words(_METHODS, 'and')}"
+    problems = [
+        Problem(option, 0, 0, "", f"unknown method {name!r}", did_you_mean(name, _METHODS) or known)
+        for option, name in named
+        if name not in _METHODS
+    ]
+    low = [(option, count, 1) for option, count in counts.items()] + [("--seed", seed, 0)]
+    problems += [
+        Problem(option, 0, 0, "", f"must be at least {least}, not {count}")
+        for option, count, least in low
+        if count is not None and count < least
+    ]
+    if method is not None and methods:
+        problems.append(Problem("--method", 0, 0, "", "does not go with --compare"))
+    if problems:
+        raise BadInputError(problems)
+
+
+def _check_files(
+    methods: list[str], no_execute: bool, log: Path | None, checkpoint: Path | None, resume: bool, output: Path | None
+) -> None:
+    problems = missing_folders(("--log", log), ("--checkpoint", checkpoint), ("--output", output))
+    given = {"--log": log is not None, "--checkpoint": checkpoint is not None, "--no-execute": no_execute}
+    if methods:
+        problems += [
+            Problem(name, 0, 0, "", "does not go with --compare") for name, is_given in given.items() if is_given
+        ]
+    if resume and checkpoint is None:
+        problems.append(Problem("--resume", 0, 0, "", "needs --checkpoint FILE"))
+    if problems:
+        raise BadInputError(problems)

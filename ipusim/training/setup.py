@@ -1,0 +1,182 @@
+"""What a training starts with: the graph, its weights, and the density of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from ipusim.errors import BadInputError, Problem
+from ipusim.formats import WHOLE_NUMBERS
+from ipusim.frontends.build import assemble_graph
+from ipusim.frontends.model import Workload
+from ipusim.frontends.training_entry import MethodName, TrainingEntry
+from ipusim.frontends.values import tensor_values
+from ipusim.ir.graph import Graph
+from ipusim.ir.tensor import Sparsity
+from ipusim.sparse.patterns.given import given_option
+from ipusim.training.data import F32Array, random_scores
+from ipusim.training.distribution import layer_densities
+from ipusim.training.layers import weight_layers
+from ipusim.training.topology import BoolArray, DropSchedule
+
+Masks = Mapping[str, BoolArray]
+
+_CHANGING = ("set", "rigl")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A training before its first step.
+
+    Attributes
+    ----------
+    entry : TrainingEntry
+    graph : Graph
+        Forward ops up to the loss and the predictions; all weights dense.
+    weights : tuple of str
+        Inputs that are trained.
+    densities : mapping of str to float
+        Of the weights that are sparse.
+    method : str
+    steps : int
+    seed : int
+    """
+
+    entry: TrainingEntry
+    graph: Graph
+    weights: tuple[str, ...]
+    densities: Mapping[str, float]
+    method: MethodName
+    steps: int
+    seed: int
+
+    @property
+    def schedule(self) -> DropSchedule | None:
+        """When connections change; None where they never do."""
+        sparsity = self.entry.sparsity
+        if self.method not in _CHANGING or not self.densities:
+            return None
+        end = sparsity.end if sparsity.end is not None else self.steps * 3 // 4
+        return DropSchedule(sparsity.drop_fraction, sparsity.every, 0, end)
+
+    @property
+    def batch(self) -> int:
+        """Images in a step."""
+        return self.graph.tensors[self.entry.inputs.images].shape[0]
+
+    @property
+    def n_classes(self) -> int:
+        """Classes that the network tells apart."""
+        return self.graph.tensors[self.entry.inputs.targets].shape[1]
+
+    def with_masks(self, masks: Masks) -> Graph:
+        """Return the forward graph with weights that are sparse where there are masks of their blocks."""
+        options = self.entry.sparsity
+        mode = "dynamic" if self.method in _CHANGING else "static"
+        tensors = dict(self.graph.tensors)
+        for name, mask in masks.items():
+            pattern = {"mask": given_option(mask)}
+            sparsity = Sparsity(float(mask.mean()), options.block_size, mode, "given", pattern, options.oversize)
+            tensors[name] = replace(tensors[name], sparsity=sparsity)
+        return replace(self.graph, tensors=tensors)
+
+
+def prepare(
+    workload: Workload, method: MethodName | None = None, steps: int | None = None, seed: int | None = None
+) -> Setup:
+    """Return what a training starts with; arguments override the file.
+
+    Raises
+    ------
+    BadInputError
+        The workload has no ``training``, or a block size that does not divide a sparse weight.
+    """
+    entry = workload.training
+    if entry is None:
+        hint = "add what to learn, from what, and how; see workloads/training/digits-mlp.yaml"
+        raise BadInputError([workload.document.problem((), "has no training", hint)])
+    chosen = method or entry.sparsity.method
+    used = workload.seed if seed is None else seed
+    graph = needed(assemble_graph(workload), (entry.loss, entry.predictions))
+    dense = {name: replace(tensor, sparsity=None) for name, tensor in graph.tensors.items()}
+    graph = replace(graph, tensors=dense, seed=used)
+    bound = (entry.inputs.images, entry.inputs.targets)
+    trained = needed(graph, (entry.loss,)).inputs
+    weights = tuple(name for name in trained if name not in bound and graph.tensors[name].dtype != WHOLE_NUMBERS)
+    densities = {} if chosen == "dense" else _densities(graph, weights, entry)
+    problems = _block_problems(workload, graph, densities, entry.sparsity.block_size)
+    if problems:
+        raise BadInputError(problems)
+    return Setup(entry, graph, weights, densities, chosen, steps or entry.steps, used)
+
+
+def initial_masks(setup: Setup) -> dict[str, BoolArray]:
+    """Return which blocks of the sparse weights exist at first: as many as the density says, at random."""
+    size = setup.entry.sparsity.block_size
+    masks = {}
+    for name, density in setup.densities.items():
+        rows, cols = setup.graph.tensors[name].shape
+        shape = (rows // size, cols // size)
+        count = max(1, round(density * shape[0] * shape[1]))
+        order = np.argsort(random_scores(shape, setup.seed, f"{name} mask").reshape(-1), kind="stable")
+        mask = np.zeros(shape[0] * shape[1], dtype=np.bool_)
+        mask[order[:count]] = True
+        masks[name] = mask.reshape(shape)
+    return masks
+
+
+def initial_weights(setup: Setup, masks: Masks) -> dict[str, F32Array]:
+    """Return the weights before the first step, zeros where nothing is kept.
+
+    Those of a sparse weight are divided by the root of its density, so that sums have the variance of dense ones.
+    """
+    found = {}
+    for name in setup.weights:
+        values = tensor_values(setup.graph.tensors[name], setup.seed)
+        mask = masks.get(name)
+        if mask is not None:
+            values = values * np.float32(1.0 / float(mask.mean()) ** 0.5) * expanded(mask, values.shape)
+        found[name] = values
+    return found
+
+
+def expanded(mask: BoolArray, shape: tuple[int, ...]) -> BoolArray:
+    """Return a mask of blocks as one of elements: bool array of `shape`."""
+    size = shape[0] // mask.shape[0]
+    return np.repeat(np.repeat(mask, size, axis=0), size, axis=1)
+
+
+def needed(graph: Graph, outputs: Sequence[str]) -> Graph:
+    """Return the part of a graph that `outputs` depend on; they become its outputs."""
+    wanted, ops = set(outputs), []
+    for op in reversed(graph.ops):
+        if wanted.intersection(op.outputs):
+            ops.append(op)
+            wanted.update(op.inputs)
+    tensors = {name: tensor for name, tensor in graph.tensors.items() if name in wanted}
+    return replace(graph, tensors=tensors, ops=tuple(ops[::-1]), outputs=tuple(outputs))
+
+
+def _densities(graph: Graph, weights: Sequence[str], entry: TrainingEntry) -> dict[str, float]:
+    """Return the density of every matrix among the weights that is not to stay dense; convolutions are dense."""
+    layers = [layer.weight for layer in weight_layers(graph) if layer.weight.name in weights]
+    matrices = [each for each in layers if not each.kernel and len(graph.tensors[each.name].shape) == 2]
+    options = entry.sparsity
+    dense = [each.name for each in matrices if any(fnmatchcase(each.name, pattern) for pattern in options.dense)]
+    if not matrices:
+        return {}
+    found = layer_densities(matrices, float(options.density), options.distribution, dense)
+    return {name: density for name, density in found.items() if density < 1.0}
+
+
+def _block_problems(workload: Workload, graph: Graph, sparse: Mapping[str, float], size: int) -> list[Problem]:
+    place = ("training", "sparsity", "block_size")
+    shapes = {name: graph.tensors[name].shape for name in sparse}
+    return [
+        workload.document.problem(place, f"{size} does not divide the weight {name!r} of {list(shape)}")
+        for name, shape in shapes.items()
+        if shape[0] % size or shape[1] % size
+    ]

@@ -1,0 +1,145 @@
+"""Train a workload, or find out what its steps cost; once, or by several methods and seeds to compare them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ipusim.chip.model import Chip
+from ipusim.frontends.model import Workload
+from ipusim.frontends.training_entry import MethodName
+from ipusim.pipeline.compiling import ChipLike, WorkloadLike, load_inputs
+from ipusim.training.loop import Training
+from ipusim.training.programs import Part, Programs
+from ipusim.training.setup import Setup, initial_masks, prepare
+
+Progress = Callable[[str], None]
+Document = dict[str, Any]
+
+SCHEMA = "ipusim-training/1"
+
+
+def train(
+    workload: WorkloadLike,
+    chip: ChipLike | None = None,
+    settings: Sequence[str] = (),
+    method: MethodName | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    execute: bool = True,
+    log: Path | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Document:
+    """Train a workload and return what came of it, as a JSON-ready document.
+
+    Parameters
+    ----------
+    workload, chip, settings
+        As for :func:`~ipusim.pipeline.simulate`.
+    method, steps, seed : optional
+        Instead of what the workload says.
+    execute : bool
+        Without, nothing is trained: the document has the costs of the programs alone.
+    log : Path, optional
+        File of JSON lines, one for each interval.
+    checkpoint : Path, optional
+        File that holds the state after the last interval.
+    resume : bool
+        Go on from the checkpoint, if there is one.
+    threads : int
+        Of the execution; results do not depend on it.
+    progress : callable, optional
+        Called with a line of text after each interval.
+
+    Raises
+    ------
+    BadInputError
+        With every problem of the files and the data.
+    DoesNotFitError
+        A program of the training has no room on the chip.
+    """
+    loaded, target = load_inputs(workload, chip, settings)
+    setup = prepare(loaded, method, steps, seed)
+    if not execute:
+        programs = Programs(loaded, target, setup, setup.with_masks(initial_masks(setup)))
+        return _document(loaded, target, setup, programs)
+    training = Training(loaded, target, setup, threads)
+    if resume and checkpoint is not None and checkpoint.exists():
+        training.resume(checkpoint)
+    training.run(log, checkpoint, progress)
+    lines = [json.loads(line) for line in training.state.log]
+    return _document(loaded, target, setup, training.programs) | {"trained": lines[-1], "log": lines}
+
+
+def compare_methods(
+    workload: WorkloadLike,
+    methods: Sequence[MethodName],
+    n_seeds: int,
+    chip: ChipLike | None = None,
+    settings: Sequence[str] = (),
+    steps: int | None = None,
+    seed: int | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Document:
+    """Train a workload by several methods from several seeds, and return all the documents.
+
+    Parameters
+    ----------
+    methods : sequence of str
+    n_seeds : int
+        Seeds of each method: the first one and those that follow.
+    seed : int, optional
+        The first one; by default that of the workload.
+
+    Other parameters are those of :func:`train`.
+    """
+    loaded, target = load_inputs(workload, chip, settings)
+    first = loaded.seed if seed is None else seed
+    runs = [
+        train(loaded, target, (), method, steps, each, threads=threads, progress=progress)
+        for method in methods
+        for each in range(first, first + n_seeds)
+    ]
+    return {"schema": SCHEMA, "workload": loaded.name, "chip": target.name, "runs": runs}
+
+
+def _document(workload: Workload, chip: Chip, setup: Setup, programs: Programs) -> Document:
+    step, forward = programs.step(), programs.forward()
+    gradients = programs.dense_gradients() if setup.method == "rigl" and setup.schedule else None
+    n_weights = sum(setup.graph.tensors[name].n_elements for name in setup.weights)
+    absent = sum((1 - density) * setup.graph.tensors[name].n_elements for name, density in setup.densities.items())
+    parts = {"step": step, "dense_gradients": gradients, "forward": forward}
+    return {
+        "schema": SCHEMA,
+        "workload": workload.name,
+        "chip": chip.name,
+        "method": setup.method,
+        "steps": setup.steps,
+        "seed": setup.seed,
+        "batch": setup.batch,
+        "n_weights": n_weights,
+        "density": (n_weights - absent) / n_weights,
+        "layer_densities": dict(setup.densities),
+        "programs": {name: asdict(part.cost) for name, part in parts.items() if part is not None},
+        "tile_sram_bytes": chip.tile_sram_bytes,
+        "pattern_update_s": step.update_s if setup.schedule else 0.0,
+        "topology_share": _topology_share(setup, step, gradients),
+        "trained": None,
+        "log": [],
+    }
+
+
+def _topology_share(setup: Setup, step: Part, gradients: Part | None) -> float:
+    """Return the share of changing the connections in the seconds of the steps from one change to the next."""
+    if setup.schedule is None:
+        return 0.0
+    changing_s = step.update_s + (gradients.cost.seconds if gradients else 0.0)
+    ordinary = setup.schedule.every - (1 if gradients else 0)
+    return changing_s / (ordinary * step.cost.seconds + changing_s)
