@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
@@ -66,6 +67,12 @@ def multiply_adds(run: Run) -> int:
     return total
 
 
+def levers_taken(run: Run) -> str:
+    """Return the levers that the compiler took, in the order in which it took them."""
+    counts = Counter(lever.kind for lever in run.compiled.levers_taken)
+    return ", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in counts.items()) or "-"
+
+
 def row(name: str, options: Mapping[str, Any], chip: str) -> str:
     """Simulate one network and return its line of the table."""
     run = simulate({"name": name, "model": {name: dict(options)}}, chip, explain=False)
@@ -77,7 +84,8 @@ def row(name: str, options: Mapping[str, Any], chip: str) -> str:
     what = ", ".join(f"{key} {value}" for key, value in options.items()) or "defaults"
     size = f"{parameters(name, options) / 1e6:.2f} M"
     work = f"{multiply_adds(run) / 1e9:.3f} G"
-    return f"| `{name}` | {what} | {size} | {work} | {peak} | {fits} | {cycles} | {seconds} |"
+    levers = levers_taken(run)
+    return f"| `{name}` | {what} | {size} | {work} | {peak} | {fits} | {levers} | {cycles} | {seconds} |"
 
 
 def main() -> int:
@@ -87,8 +95,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     lines = [
-        "| model | options | parameters | multiply-adds | peak of a tile | fits | cycles | time |",
-        "|---|---|---|---|---|---|---|---|",
+        "| model | options | parameters | multiply-adds | peak of a tile | fits | levers taken | cycles | time |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, options in NETWORKS:
         lines.append(row(name, options, arguments.chip))

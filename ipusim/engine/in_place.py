@@ -21,6 +21,9 @@ def in_place(program: Program) -> Program:
     """
     last = _last_uses(program)
     root = {each.name: members[0].name for members in shared_memory(program) for each in members}
+    there: dict[str, list[str]] = {}
+    for name, place in root.items():
+        there.setdefault(place, []).append(name)
     users: dict[str, int] = {}
     for name, index in last.items():
         users[root.get(name, name)] = max(index, users.get(root.get(name, name), 0))
@@ -39,7 +42,7 @@ def in_place(program: Program) -> Program:
                 if lasts or place in used_beside or users[place] != index or not _alike(operand, result):
                     continue
                 variables[result.name] = replace(result, over=operand.name)
-                _join(root, users, result.name, place)
+                _join(root, there, users, result.name, place)
                 lasting |= {place} if result.name in lasting else set()
                 break
     return replace(program, variables=variables)
@@ -63,12 +66,15 @@ def _alike(one: Variable, other: Variable) -> bool:
     return same_home(one.home, other.home)
 
 
-def _join(root: dict[str, str], users: dict[str, int], result: str, place: str) -> None:
-    """Note that a result, with all its views, is in another variable's memory from now on."""
+def _join(root: dict[str, str], there: dict[str, list[str]], users: dict[str, int], result: str, place: str) -> None:
+    """Note that a result, with all its views, is in another variable's memory from now on.
+
+    `root` has the place of each name, `there` the names in each place.
+    """
     users[place] = users.pop(result, users[place])
-    for name, other in root.items():
-        if other == result:
-            root[name] = place
+    moved = there.pop(result)
+    root |= dict.fromkeys(moved, place)
+    there[place] += moved
 
 
 def _last_uses(program: Program) -> dict[str, int]:

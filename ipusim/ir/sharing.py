@@ -95,7 +95,7 @@ class Sharing:
 
     def _superstep(self, step: Superstep) -> Superstep:
         compute = tuple(self._vertices(vertices) for vertices in step.compute)
-        return replace(step, compute=compute, exchange=tuple(self._transfers(each) for each in step.exchange))
+        return replace(step, compute=compute, exchange=tuple(self.transfers(each) for each in step.exchange))
 
     def _vertices(self, vertices: VertexSet) -> VertexSet:
         operands = tuple(
@@ -105,7 +105,8 @@ class Sharing:
         fields = {name: self.array(values) for name, values in vertices.fields.items()}
         return replace(vertices, tile=self.array(vertices.tile), fields=fields, operands=operands)
 
-    def _transfers(self, transfers: Transfers) -> Transfers:
+    def transfers(self, transfers: Transfers) -> Transfers:
+        """Return transfers of shared arrays."""
         return replace(
             transfers,
             source=self.array(transfers.source),

@@ -24,7 +24,6 @@ from ipusim.lower.builder import Builder
 from ipusim.lower.fusion import fused_ops
 from ipusim.lower.lowering import lower_op
 from ipusim.lower.matmul import product_operands
-from ipusim.lower.matmul_operands import shared_home
 from ipusim.lower.movement import settle
 from ipusim.lower.operands import bring
 from ipusim.plan.dense import DensePlan
@@ -160,8 +159,7 @@ class Trials:
         if key not in self._wanted:
             operands = product_operands(Builder(self._graph, self._chip), members, plan)[2]
             self._wanted[key] = tuple(
-                (each.members[0], each.which, each.side.shape, self._number(shared_home(each.tiles, each.side)))
-                for each in operands
+                (each.members[0], each.which, each.side.shape, self._number(each.home)) for each in operands
             )
         return tuple(
             (members[member].name, members[member].inputs[which], shape, home)

@@ -215,7 +215,7 @@ def _moved(builder: Builder, op: Op, source: Variable, shape: Shape, pieces: Pie
     runs = whole_boxes(pieces.box)
     if shape[2] == 1:
         flat = variable_runs(view, pieces.box[:, 0] * shape[1] + pieces.box[:, 2], _flat_end(pieces.box, shape))
-        chosen = rows[~resident(source, pieces.tile, flat)]
+        chosen = rows[~resident(builder, source, pieces.tile, flat)]
     if len(chosen):
         received = np.bincount(
             pieces.tile[chosen],

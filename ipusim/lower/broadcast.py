@@ -33,6 +33,14 @@ def needed_runs(pattern: IntArray, shape: tuple[int, int, int], home: Home, vari
     return variable_runs(variable, first, end)
 
 
+def known_runs(
+    builder: Builder, pattern: IntArray, shape: tuple[int, int, int], home: Home, variable: Variable
+) -> Regions:
+    """Return :func:`needed_runs` of a home that `builder` shares; those of an equal operand are the same."""
+    key = ("runs", pattern.tobytes(), shape, id(home.regions), variable.shape)
+    return builder.sharing.once(key, lambda: builder.sharing.regions(needed_runs(pattern, shape, home, variable)))
+
+
 def variable_runs(variable: Variable, first: IntArray, end: IntArray) -> Regions:
     """Return runs of elements of a whole variable, in row-major order, as regions."""
     groups, rows, cols = variable.shape
@@ -42,7 +50,7 @@ def variable_runs(variable: Variable, first: IntArray, end: IntArray) -> Regions
 
 def operand_transfers(builder: Builder, variable: Variable, tile: TileArray, runs: Regions) -> list[Transfers]:
     """Return the exchange of runs of an operand to the tiles that need them; none if they all have them already."""
-    away = ~resident(variable, tile, runs)
+    away = ~resident(builder, variable, tile, runs)
     if not away.any():
         return []
     chosen = np.flatnonzero(away)
@@ -66,11 +74,14 @@ def operand_transfers(builder: Builder, variable: Variable, tile: TileArray, run
     ]
 
 
-def resident(variable: Variable, tile: TileArray, runs: Regions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def resident(
+    builder: Builder, variable: Variable, tile: TileArray, runs: Regions
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return whether each run of a variable is part of its home on the tile that needs it: bool array [n]."""
     if variable.home is None:
         return np.zeros(len(runs), dtype=bool)
-    held = placed_intervals(variable.shape, variable.home)
+    home = variable.home
+    held = builder.sharing.once(("intervals", variable.shape, id(home)), lambda: placed_intervals(variable.shape, home))
     stride = variable.shape[0] * variable.shape[1] * variable.shape[2] + 1
     start = tile.astype(np.int64) * stride + runs.begin
     end = tile.astype(np.int64) * stride + runs.end

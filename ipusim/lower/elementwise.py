@@ -15,7 +15,7 @@ from ipusim.ir.expression import Expression, Node, broadcast_pattern
 from ipusim.ir.program import Home, Operand, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, matrix_view
 from ipusim.ir.tensor import Op, Tensor
-from ipusim.lower.broadcast import needed_runs, operand_transfers
+from ipusim.lower.broadcast import known_runs, operand_transfers
 from ipusim.lower.builder import Builder
 from ipusim.lower.fusion import leaves
 from ipusim.lower.homes import linear_home, unrolled
@@ -47,7 +47,7 @@ def lower_map(builder: Builder, ops: tuple[Op, ...]) -> None:
             operands[name] = Operand(variable.name, "in", home.regions)
             continue
         variable = small_operand(builder, op, name)
-        regions = needed_runs(broadcast_pattern(tensor.shape, output.shape), shape, home, variable)
+        regions = known_runs(builder, broadcast_pattern(tensor.shape, output.shape), shape, home, variable)
         exchange += operand_transfers(builder, variable, home.tile, regions)
         operands[name] = Operand(variable.name, "in", regions)
     if exchange:
@@ -95,10 +95,16 @@ def common_place(builder: Builder, op: Op, full: tuple[str, ...], flat: bool) ->
     for name in (*lasting, *ordered):
         placed = builder.placed(name)
         if placed is not None and placed.home is not None:
-            return placed.shape, unrolled(placed.home) if flat else placed.home
+            return placed.shape, _listed(builder, placed.home) if flat else placed.home
     output = builder.graph.tensors[op.outputs[0]]
     shape = matrix_view(output.shape)
-    return shape, linear_home(shape, number_format(output.dtype).bytes, builder.chip.n_tiles)
+    home = linear_home(shape, number_format(output.dtype).bytes, builder.chip.n_tiles)
+    return shape, builder.sharing.home(home)
+
+
+def _listed(builder: Builder, home: Home) -> Home:
+    """Return a variable's home with its pieces listed one by one; that of an equal home is the same."""
+    return builder.sharing.once(("listed", id(home)), lambda: builder.sharing.home(unrolled(home)))
 
 
 def small_operand(builder: Builder, op: Op, name: str) -> Variable:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ipusim.cost.arithmetic import ceil_div
-from ipusim.ir.program import Operand, Repeat, Superstep, Transfers, Variable, VertexSet
+from ipusim.ir.program import Home, Operand, Repeat, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
@@ -44,11 +44,11 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
         tiles, side, op = operand.tiles, operand.side, ops[operand.members[0]]
         picked = pick_operand(builder, tiles, side, len(operand.members)) if may_pick else None
         if picked is None:
-            variable = bring(builder, op.name, side.tensor, side.shape, shared_home(tiles, side))
+            variable = bring(builder, op.name, side.tensor, side.shape, operand.home)
             if len(ops) == 1 and arrives_in_slices(builder, plan, side, variable):
                 builder.streams.remove(variable.name)
                 arriving[side.label] = variable.name
-            move = multicast(tiles, side, variable)
+            move = _multicast(builder, operand, variable)
         else:
             variable, move = picked.variable, picked.transfers
             makers += picked.vertices
@@ -108,28 +108,56 @@ def in_loop(stream: Superstep, body: Sequence[Superstep], ahead: bool) -> list[S
 
 @dataclass(frozen=True, slots=True)
 class ProductOperand:
-    """An operand of products side by side: which they read it as, the products, the tiles that need it, its blocks."""
+    """An operand of products side by side: which they read it as, the products, its tiles, blocks and best home."""
 
     which: int
     members: tuple[int, ...]
     tiles: Tiled
     side: Side
+    home: Home
 
 
 def product_operands(
     builder: Builder, ops: tuple[Op, ...], plan: DensePlan
 ) -> tuple[tuple[Grid, ...], list[tuple[Side, Side]], tuple[ProductOperand, ...]]:
     """Return the grids of products side by side, their left and right operands, and the operands that are different."""
-    grids = side_by_side(build_grid(plan), len(ops), builder.chip.tiles_per_exchange_bus)
+    sharing = builder.sharing
+    grids = sharing.once(
+        ("grids", plan.problem, plan.split, plan.variant, len(ops)),
+        lambda: side_by_side(build_grid(plan), len(ops), builder.chip.tiles_per_exchange_bus),
+    )
     sides = [product_sides(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
     every = tuple(range(len(ops)))
     found = []
     for which in (0, 1):
         common = len(ops) > 1 and len({op.inputs[which] for op in ops}) == 1
         for members in (every,) if common else tuple((index,) for index in every):
-            joined = joined_sides([grids[index] for index in members], [sides[index][which] for index in members])
+            own = [sides[index][which] for index in members]
+            joined = _joined(builder, [grids[index] for index in members], own)
             found.append(ProductOperand(which, members, *joined))
     return grids, sides, tuple(found)
+
+
+def _joined(builder: Builder, grids: Sequence[Grid], sides: Sequence[Side]) -> tuple[Tiled, Side, Home]:
+    """Return tiles, blocks and home of an operand; they are those of the first one with the same blocks."""
+
+    def make() -> tuple[Tiled, Side, Home]:
+        tiles, side = joined_sides(grids, sides)
+        return tiles, side, builder.sharing.home(shared_home(tiles, side))
+
+    key = ("joined", *((id(grid), id(side.block)) for grid, side in zip(grids, sides, strict=True)))
+    tiles, side, home = builder.sharing.once(key, make)
+    return tiles, replace(side, tensor=sides[0].tensor), home
+
+
+def _multicast(builder: Builder, operand: ProductOperand, variable: Variable) -> Transfers:
+    """Return the exchange of an operand from where a variable has it; that of another variable there is the same."""
+    tiles, side, sharing = operand.tiles, operand.side, builder.sharing
+    found = sharing.once(
+        ("multicast", id(tiles), id(side.group), id(variable.home)),
+        lambda: sharing.transfers(multicast(tiles, side, variable)),
+    )
+    return replace(found, variable=variable.name, label=side.label)
 
 
 def together(steps: Sequence[Superstep]) -> Superstep:

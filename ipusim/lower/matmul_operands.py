@@ -59,9 +59,18 @@ class Side:
 def product_sides(builder: Builder, op: Op, plan: DensePlan, grid: Grid) -> tuple[Side, Side]:
     """Return left and right operand of ``Y[m, n] = A[m, k] B[k, n]`` with their blocks."""
     left_rows, right_cols = (grid.outer, grid.rows) if plan.variant.swapped else (grid.rows, grid.outer)
-    left = _side(builder, op, plan, grid, 0, left_rows)
-    right = _side(builder, op, plan, grid, 1, right_cols)
+    left = _known_side(builder, op, plan, grid, 0, left_rows)
+    right = _known_side(builder, op, plan, grid, 1, right_cols)
     return left, right
+
+
+def _known_side(builder: Builder, op: Op, plan: DensePlan, grid: Grid, which: int, free: IntArray) -> Side:
+    """Return an operand; its blocks are those of the first product on the same grid that reads one like it."""
+    tensor = builder.graph.tensors[op.inputs[which]]
+    transposed = bool(op.attrs.get("transpose_b" if which else "transpose_a", False))
+    key = ("side", id(grid), which, transposed, tensor.n_elements)
+    side = builder.sharing.once(key, lambda: _side(builder, op, plan, grid, which, free))
+    return replace(side, tensor=tensor.name)
 
 
 def _side(builder: Builder, op: Op, plan: DensePlan, grid: Grid, which: int, free: IntArray) -> Side:
