@@ -146,4 +146,5 @@ def _summary(found: Document) -> Iterator[str]:
             yield f"{words}: {', '.join(mine[:_NAMED])}{further}."
     changed = sum(part["plans"] is not None for part in found["parts"])
     constants = sum(row[0].startswith("constants.") for row in found["settings"])
-    yield f"{changed} of {len(found['parts'])} plans differ, and {constants} constants of the chip."
+    others = f"{constants} constant{'' if constants == 1 else 's'} of the chip"
+    yield f"{changed} of {len(found['parts'])} plans differ, and {others}."
