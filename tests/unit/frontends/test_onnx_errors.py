@@ -48,6 +48,21 @@ def test_all_unsupported_nodes_are_listed_at_once_by_name(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("operands", "keys", "attributes", "message"),
+    [
+        (["q", "k", "k", "m"], 5, {}, "has a mask, which attention does not read here"),
+        (["q", "k", "k"], 7, {"is_causal": 1}, "is causal, with more keys than queries or fewer"),
+        (["q", "k", "k"], 5, {"softcap": 30.0}, "has a softcap, which attention has not here"),
+        (["q", "k", "k"], 5, {"scale": 0.0}, "its scale is 0"),
+    ],
+)
+def test_attention_that_differs_is_refused(tmp_path, operands, keys, attributes, message):
+    inputs = {"q": [2, 3, 5, 8], "k": [2, 3, keys, 8], "m": [5, keys]}
+    model = model_of([node("Attention", operands, ["y"], "a", **attributes)], inputs, ["y"], {}, 23)
+    assert problems_of(saved(tmp_path, model)) == [f"<dict>: model.onnx.file: node 'a' (Attention): {message}"]
+
+
 def test_a_node_without_a_name_is_called_like_its_result(tmp_path):
     model = model_of([node("Det", ["x"], ["y"])], {"x": [2, 2]}, ["y"])
     assert problems_of(saved(tmp_path, model)) == ["<dict>: model.onnx.file: node 'y' (Det): is not supported"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ipusim.frontends.models.onnx.analysis import Analysis, analyse
-from ipusim.frontends.models.onnx.convert import places, pointwise, products, recurrent, statistics, windows
+from ipusim.frontends.models.onnx.convert import attention, places, pointwise, products, recurrent, statistics, windows
 from ipusim.frontends.models.onnx.convert.conversion import Conversion, Converter
 from ipusim.frontends.models.onnx.emitting import Emitter
 from ipusim.frontends.models.onnx.indices import index_bounds
@@ -16,7 +16,8 @@ from ipusim.frontends.models.source import Generated
 CONVERTERS: dict[str, Converter] = {
     name: converter
     for table in (
-        pointwise.TABLE, places.TABLE, products.TABLE, recurrent.TABLE, statistics.TABLE, windows.TABLE
+        attention.TABLE, pointwise.TABLE, places.TABLE, products.TABLE, recurrent.TABLE, statistics.TABLE,
+        windows.TABLE,
     )
     for name, converter in table.items()
 }  # fmt: skip
