@@ -16,7 +16,7 @@ from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Init, Op, Tensor
 from ipusim.ops.gradient import Backward
 from ipusim.ops.registry import find_op
-from ipusim.ops.spec import shown
+from ipusim.ops.spec import ShapeError, shown
 
 
 class NotDifferentiableError(IpusimError):
@@ -82,7 +82,11 @@ def differentiate(graph: Graph, loss: str, wanted: Collection[str], dense: bool 
         if rule is None:
             raise NotDifferentiableError(f"{op.kind} has no gradient, and {op.name!r} is between the loss and a weight")
         call = Backward(parts, operands, tensors[op.outputs[0]], upstream, op.attrs, asked, dense, unit.saved)
-        for name, gradient, is_asked in zip(op.inputs, rule(call), asked, strict=True):
+        try:
+            returned = rule(call)
+        except ShapeError as error:
+            raise NotDifferentiableError(f"{op.name!r}: {error}") from None
+        for name, gradient, is_asked in zip(op.inputs, returned, asked, strict=True):
             if gradient is not None and is_asked:
                 found.setdefault(name, []).append(gradient)
         backward += parts.ops
@@ -122,7 +126,7 @@ def _units(op: Op, tensors: dict[str, Tensor]) -> list[_Unit]:
     if not is_composite(op, tensors):
         return [_Unit(op, (op,), {})]
     parts, saved = expand_once(op, tensors)
-    if spec.gradient is not None:
+    if spec.gradient is not None and spec.expands is None:
         return [_Unit(op, tuple(parts), saved)]
     return [unit for part in parts for unit in _units(part, tensors)]
 

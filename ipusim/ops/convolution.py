@@ -9,6 +9,7 @@ import numpy as np
 
 from ipusim.files.wording import FieldError, describe
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.convolution_gradient import convolution_gradient
 from ipusim.ops.sparse_convolution import expand_sparse_convolution, is_sparse_convolution
 from ipusim.ops.spec import (
     PARTIALS_FORMATS,
@@ -95,6 +96,7 @@ def convolution(name: str, rank: int) -> OpSpec:
         sparse_inputs=(1,),
         expand=expand_sparse_convolution,
         expands=is_sparse_convolution,
+        gradient=convolution_gradient,
     )
 
 

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.reduction import axis_of
 from ipusim.ops.spec import Attrs, F64Array, OpSpec, ShapeError, TensorType, Whole, shown
 
@@ -58,6 +59,13 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return np.where(inside, taken, 0.0)
 
 
+def _gradient(call: Backward) -> Gradients:
+    """Zeros to which every element's gradient is added where it was taken from; indices have none."""
+    table, indices = call.inputs
+    zeros = call.graph.constant("zeros", table.shape, table.dtype)
+    return call.add("scatter_add", zeros, call.upstream, indices.name, axis=call.attrs["axis"]), None
+
+
 OP = OpSpec(
     name="gather",
     summary="Elements of an axis of a table that a tensor of indices names, such as the rows of an embedding",
@@ -65,6 +73,7 @@ OP = OpSpec(
     infer=_infer,
     flops=_flops,
     reference=_reference,
+    gradient=_gradient,
     attributes=(Whole("axis", "Axis of the table that is indexed", 0),),
     whole_inputs=(1,),
     exact=True,

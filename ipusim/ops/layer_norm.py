@@ -6,8 +6,9 @@ import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
-from ipusim.ops.normalisation import EPSILON, centred, check_rows, inverse_deviation
-from ipusim.ops.spec import Attrs, Expansion, F64Array, TensorType
+from ipusim.ops.gradient import Backward, Gradients
+from ipusim.ops.normalisation import EPSILON, centred, check_rows, inverse_deviation, normal_gradient, scale_gradients
+from ipusim.ops.spec import Attrs, Expansion, F64Array, Saved, TensorType
 
 
 def _infer(inputs: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
@@ -21,11 +22,20 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return np.asarray(deviation / np.sqrt(variance + float(str(attrs["epsilon"]))) * scale + shift)
 
 
-def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
+def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> Saved:
     x, scale, shift = inputs
     deviation = centred(graph, x, (-1,))
-    normal = graph.add("mul", deviation, inverse_deviation(graph, x, deviation, (-1,), attrs))
+    inverse = inverse_deviation(graph, x, deviation, (-1,), attrs)
+    normal = graph.add("mul", deviation, inverse)
     graph.add("add", graph.add("mul", normal, scale.name), shift.name)
+    return {"normal": normal, "inverse": inverse}
+
+
+def _gradient(call: Backward) -> Gradients:
+    scale = call.inputs[1]
+    scaled = call.add("mul", call.upstream, scale.name)
+    x = normal_gradient(call, scaled, (-1,), centre=True) if call.wanted[0] else None
+    return (x, *scale_gradients(call, scale.shape))
 
 
 OP = composite(
@@ -37,4 +47,5 @@ OP = composite(
     _expand,
     (EPSILON,),
     flops_per_element=7,
+    gradient=_gradient,
 )

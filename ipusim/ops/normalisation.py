@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from ipusim.ir.tensor import Tensor
+from ipusim.ops.gradient import Backward, summed_to
 from ipusim.ops.inverse_deviation import EPSILON
 from ipusim.ops.reduction import OPERAND, axis_of
 from ipusim.ops.spec import Attrs, Expansion, ShapeError, TensorType, shared_dtype, shown
 
-__all__ = ["EPSILON", "centred", "check_channels", "check_rows", "inverse_deviation", "per_channel"]
+__all__ = [
+    "EPSILON",
+    "centred",
+    "check_channels",
+    "check_rows",
+    "inverse_deviation",
+    "normal_gradient",
+    "per_channel",
+    "scale_gradients",
+]
 
 
 def check_rows(inputs: tuple[Tensor, ...]) -> TensorType:
@@ -64,3 +74,49 @@ def _statistics(x: Tensor, axes: tuple[int, ...]) -> str:
 def per_channel(graph: Expansion, x: Tensor, axis: int, values: str) -> str:
     """Add a view of one value per channel that broadcasts over a tensor, and return its name."""
     return graph.add("reshape", values, shape=(x.shape[axis], *(1,) * (len(x.shape) - axis - 1)))
+
+
+def normal_gradient(call: Backward, scaled: str, axes: tuple[int, ...], centre: bool) -> str:
+    """Return the gradient of the operand of a normalisation.
+
+    Parameters
+    ----------
+    call : Backward
+        Saved are ``normal`` (the normalised operand) and ``inverse`` (one over its deviation).
+    scaled : str
+        Gradient of the normalised operand: ``g``.
+    axes : tuple of int
+        Over which it was normalised.
+    centre : bool
+        Whether the mean was subtracted.
+
+    Notes
+    -----
+    ``(g - mean(g) - n mean(g n)) / deviation``, with ``n`` for the normalised operand; without the first mean where it
+    was not centred. Means are formed in the format of statistics, as on the way forward.
+    """
+    (x, *_), normal = call.inputs, call.saved["normal"]
+    wide = _statistics(x, axes)
+
+    def mean(name: str) -> str:
+        return call.add("mean", name, axes=axes, keepdims=True, dtype=wide)
+
+    along = call.add("mul", normal, mean(call.add("mul", scaled, normal)))
+    rest = call.add("sub", scaled, along)
+    if centre:
+        rest = call.add("sub", rest, mean(scaled))
+    return call.add("mul", rest, call.saved["inverse"])
+
+
+def scale_gradients(call: Backward, viewed: tuple[int, ...]) -> tuple[str | None, str | None]:
+    """Return the gradients of scale and shift, which broadcast in the shape `viewed`; None for one nobody wants."""
+    (x, *parameters), upstream = call.inputs, call.upstream
+    found: list[str | None] = []
+    for position, tensor in enumerate(parameters, start=1):
+        if not call.wanted[position]:
+            found.append(None)
+            continue
+        each = call.add("mul", upstream, call.saved["normal"]) if position == 1 else upstream
+        total = summed_to(call, each, x.shape, viewed)
+        found.append(total if viewed == tensor.shape else call.add("reshape", total, shape=tensor.shape))
+    return found[0], found[1] if len(found) > 1 else None

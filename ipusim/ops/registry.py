@@ -14,6 +14,7 @@ _MACHINERY = frozenset(
         "attributes",
         "composite",
         "convolution",
+        "convolution_gradient",
         "elementwise",
         "extremes",
         "gradient",
@@ -26,6 +27,7 @@ _MACHINERY = frozenset(
         "spec",
         "stencil",
         "window",
+        "window_gradient",
     }
 )
 

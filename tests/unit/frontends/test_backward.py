@@ -25,6 +25,14 @@ SHAPES: dict[str, list[Any]] = {
     "matmul": [[3, 5], [5, 4]],
     "softmax": [[3, 5]],
     "concat": [[2, 3], [4, 3], [1, 3]],
+    "layer_norm": [[2, 3, 5], [5], [5]],
+    "rms_norm": [[2, 3, 5], [5]],
+    "batch_norm_training": [[4, 3, 2], [3], [3]],
+    "batch_norm": [[4, 3, 2], [3], [3], [3], [3]],
+    "attention": [[2, 4, 3], [2, 5, 3], [2, 5, 6]],
+    "where": [[3, 4], [3, 4], [4]],
+    "dropout": [[8, 8]],
+    "global_avg_pool": [[2, 3, 4, 4]],
     "maximum": [[3, 4], [3, 4]],
     "minimum": [[3, 4], [4]],
     "broadcast_to": [[3, 1]],
@@ -44,6 +52,8 @@ ATTRIBUTES: dict[str, list[dict[str, Any]]] = {
         {"axis": [0, 2], "start": [0, -1], "step": [1, -2]},
     ],
     "concat": [{"axis": 0}],
+    "batch_norm_training": [{}],
+    "dropout": [{"p": 0.25, "seed": 3}],
     "sum": [{}, {"axes": [1]}, {"axes": [0, 2], "keepdims": True}],
     "mean": [{}, {"axes": [-1], "keepdims": True}],
     "mean_squares": [{"axes": [1]}],
@@ -111,6 +121,47 @@ CASES = [
 @pytest.mark.parametrize(("kind", "shapes", "attributes"), CASES)
 def test_gradient_of_an_op(kind: str, shapes: list[list[int]], attributes: dict[str, Any]) -> None:
     workload, names = one_op(kind, shapes, attributes)
+    check_gradients(workload, names[1:] if kind == "where" else names)
+
+
+CONVOLUTIONS = [
+    ([[2, 3, 7, 6], [4, 3, 3, 2]], {}),
+    ([[2, 3, 7, 6], [4, 3, 3, 2]], {"padding": [1, 0, 2, 1]}),
+    ([[1, 2, 9, 8], [3, 2, 3, 3]], {"stride": [2, 3], "padding": 1}),
+    ([[1, 2, 9, 9], [3, 2, 2, 3]], {"dilation": [3, 2], "stride": 2}),
+    ([[2, 4, 5, 5], [6, 2, 3, 3]], {"groups": 2, "padding": 1}),
+    ([[1, 4, 5, 5], [4, 1, 3, 3]], {"groups": 4, "padding": 1, "stride": 2}),
+    ([[1, 2, 5, 5], [3, 2, 1, 1]], {"stride": 2, "padding": 1}),
+]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kernel": 2, "stride": 2},
+        {"kernel": [3, 2], "stride": [2, 1]},
+        {"kernel": 3, "stride": 2, "padding": 1, "include_padding": True},
+    ],
+)
+def test_gradient_of_mean_pooling(attributes: dict[str, Any]) -> None:
+    workload, names = one_op("avg_pool2d", [[2, 3, 7, 8]], attributes)
+    check_gradients(workload, names)
+
+
+def test_gradient_of_uneven_means_is_refused() -> None:
+    workload, names = one_op("avg_pool2d", [[2, 3, 7, 8]], {"kernel": 3, "stride": 2, "padding": 1})
+    with pytest.raises(NotDifferentiableError, match="'y': the gradient of avg_pool2d needs include_padding"):
+        check_gradients(workload, names)
+
+
+@pytest.mark.parametrize(("shapes", "attributes"), CONVOLUTIONS)
+def test_gradient_of_a_convolution(shapes: list[list[int]], attributes: dict[str, Any]) -> None:
+    workload, names = one_op("conv2d", shapes, attributes)
+    check_gradients(workload, names)
+
+
+def test_gradient_of_a_convolution_of_one_dimension() -> None:
+    workload, names = one_op("conv1d", [[2, 3, 9], [4, 3, 3]], {"stride": 2, "padding": 1})
     check_gradients(workload, names)
 
 
@@ -136,6 +187,21 @@ def test_gradient_of_a_sparse_operand_is_at_its_nonzeros(turned: tuple[bool, boo
     sparsity = graph.tensors[gradient].sparsity
     assert sparsity is not None
     assert sparsity.pattern_of == names[which]
+
+
+def test_gradient_of_looked_up_rows() -> None:
+    tensors = {"table": {"shape": [5, 3]}, "rows": {"shape": [4], "dtype": "int32", "init": {"values": [1, 4, 1, 0]}}}
+    ops = [
+        {"op": "gather", "inputs": ["table", "rows"], "output": "y"},
+        {"op": "sum", "inputs": ["y"], "output": "loss"},
+    ]
+    workload = {"name": "one", "dtype": "float32", "tensors": tensors, "ops": ops}
+    found = differentiate(assemble_graph(load_workload(workload)), "loss", ["table"])
+    graph = expand_graph(found.graph)
+    values = {name: np.zeros(graph.tensors[name].shape) for name in graph.inputs}
+    values |= {found.seed: np.ones(1), "rows": np.array([1.0, 4.0, 1.0, 0.0])}
+    gradient = evaluate(graph, values)[found.gradients["table"]]
+    assert gradient.tolist() == [[1.0] * 3, [2.0] * 3, [0.0] * 3, [0.0] * 3, [1.0] * 3]
 
 
 def test_gradient_of_cross_entropy() -> None:
