@@ -118,4 +118,6 @@ def _detail(name: str, value: Any) -> str:
         value = "x".join(str(item) for item in value.values())
     elif isinstance(value, (list, tuple)):
         value = "x".join(str(item) for item in value)
+    elif isinstance(value, float):
+        value = f"{value:.4g}"
     return f"{name} {value}"

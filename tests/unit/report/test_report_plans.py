@@ -37,6 +37,7 @@ def test_a_line_of_a_plan_with_other_keys():
         plan_line({"strategy": "rows", "workers": 6, "shape": [2, 3], "nothing": None}) == "rows, workers 6, shape 2x3"
     )
     assert plan_line({}) == ""
+    assert plan_line({"strategy": "rows", "density": 0.022555555555555554}) == "rows, density 0.02256"
 
 
 def test_table_has_the_chosen_plan_first_and_terms_of_all():
