@@ -15,9 +15,7 @@ _FILES = sorted(path.relative_to(_FOLDER).as_posix() for path in _WORKLOADS)
 _NETWORKS = {name for name in _FILES if "\nmodel:" in (_FOLDER / name).read_text()} - {"networks/dlrm.yaml"}
 _SINGLE = [name for name in _FILES if name not in _NETWORKS]
 _INFEASIBLE = {"dense/too-large.yaml"}
-_CROWDED = {
-    f"networks/{name}.yaml" for name in ("bert-large", "crowded-encoder", "gpt2-decode")
-}  # take levers
+_CROWDED = {f"networks/{name}.yaml" for name in ("bert-large", "crowded-encoder", "gpt2-decode")}  # take levers
 _TOO_LARGE = {"networks/giant-layer.yaml"}  # to be executed
 _SLOW = {
     "dense/matmul-4096-float16.yaml",
