@@ -8,17 +8,56 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from ipusim.engine.executors import Bound, executor
 from ipusim.engine.residency import Residency
 from ipusim.engine.rounding import NEAREST, Rounding
-from ipusim.engine.values import F32Array, Values, last_uses, stationary_variables
+from ipusim.engine.values import F32Array, Values, last_uses, stationary_variables, written_storages
 from ipusim.ir.program import Program, Repeat, Superstep, VertexSet
 from ipusim.ir.regions import volume
 from ipusim.kernels.workers import Workers
 
 Progress = Callable[[float, str], None]
 AfterOp = Callable[[str, Values], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What the execution of a program has to know of it beforehand; the same in every run.
+
+    Attributes
+    ----------
+    ops_at : mapping of int to tuple of str
+        Ops whose last superstep is in a step of the program.
+    releases_at : mapping of int to tuple of str
+        Storages that nothing needs after a step.
+    stationary : frozenset of str
+        Variables that stay where the first iteration of their loop has them.
+    written : frozenset of str
+        Storages that some vertex writes.
+    """
+
+    ops_at: Mapping[int, tuple[str, ...]]
+    releases_at: Mapping[int, tuple[str, ...]]
+    stationary: frozenset[str]
+    written: frozenset[str]
+
+
+def schedule_program(program: Program) -> Schedule:
+    """Return what every run of `program` has to know of it."""
+    last_of_op, last_of_storage = last_uses(program)
+    kept = {program.variables[name].storage for name in program.outputs.values()}
+    releases = {storage: index for storage, index in last_of_storage.items() if storage not in kept}
+    written = written_storages(program)
+    return Schedule(_by_index(last_of_op), _by_index(releases), stationary_variables(program), written)
+
+
+def _by_index(last: Mapping[str, int]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, list[str]] = {}
+    for name, index in last.items():
+        found.setdefault(index, []).append(name)
+    return {index: tuple(names) for index, names in found.items()}
 
 
 def execute_program(
@@ -29,6 +68,7 @@ def execute_program(
     progress: Progress | None = None,
     after_op: AfterOp | None = None,
     rounding: Rounding = NEAREST,
+    schedule: Schedule | None = None,
 ) -> dict[str, F32Array]:
     """Run a program on values.
 
@@ -48,6 +88,8 @@ def execute_program(
         still there.
     rounding : Rounding
         How results are rounded to narrow formats; by default to nearest.
+    schedule : Schedule, optional
+        Of the program (:func:`schedule_program`); saves time where it runs again and again.
 
     Returns
     -------
@@ -63,12 +105,11 @@ def execute_program(
     VerifierError
         The program has vertices that nothing can execute.
     """
-    held = Values(program, values, rounding)
-    last_of_op, last_of_storage = last_uses(program)
+    known = schedule or schedule_program(program)
+    held = Values(program, values, known.written, rounding)
     residency = Residency(program) if verify else None
-    stationary = stationary_variables(program)
     meter = _Meter(program, progress)
-    with Workers(threads or available_threads()) as workers:
+    with Workers(threads or available_threads(), reports=progress is not None) as workers:
         for index, step in enumerate(program.steps):
             for superstep, iteration in _rounds(step):
                 if residency is not None:
@@ -76,13 +117,12 @@ def execute_program(
                 for vertices in superstep.compute:
                     meter.start(superstep.name, vertices)
                     for now in iterations(vertices) if iteration is None else (iteration,):
-                        _run(program, superstep.name, stationary, vertices, now, held, workers, meter)
+                        _run(program, superstep.name, known.stationary, vertices, now, held, workers, meter)
             if after_op is not None:
-                for op in (name for name, last in last_of_op.items() if last == index):
+                for op in known.ops_at.get(index, ()):
                     after_op(op, held)
-            for storage in (name for name, last in last_of_storage.items() if last == index):
-                if storage not in {program.variables[name].storage for name in program.outputs.values()}:
-                    held.release(storage)
+            for storage in known.releases_at.get(index, ()):
+                held.release(storage)
     if residency is not None:
         residency.finish()
     return {tensor: held.view(program.variables[name]) for tensor, name in program.outputs.items()}
@@ -140,7 +180,7 @@ class _Meter:
     def __init__(self, program: Program, progress: Progress | None) -> None:
         self._progress = progress
         self._total = 0.0
-        for step in program.steps:
+        for step in program.steps if progress is not None else ():
             repeats = step.count if isinstance(step, Repeat) else None
             for superstep in step.body if isinstance(step, Repeat) else (step,):
                 self._total += sum(
@@ -150,7 +190,7 @@ class _Meter:
         self._label = ""
 
     def start(self, label: str, vertices: VertexSet) -> None:
-        self._label, self._current = label, _work(vertices)
+        self._label, self._current = label, _work(vertices) if self._progress is not None else 0.0
 
     def tell(self, fraction: float) -> None:
         if self._progress is not None:

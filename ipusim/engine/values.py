@@ -23,6 +23,8 @@ class Values:
     program : Program
     inputs : mapping of str to float32 array
         Values of every graph input, of any shape with the right number of elements.
+    written : frozenset of str
+        Storages that some vertex writes (:func:`written_storages`).
     rounding : Rounding
         How results are rounded to narrow formats.
 
@@ -37,12 +39,13 @@ class Values:
         Packed copies of operands of matrix products.
     """
 
-    def __init__(self, program: Program, inputs: Mapping[str, F32Array], rounding: Rounding = NEAREST) -> None:
+    def __init__(
+        self, program: Program, inputs: Mapping[str, F32Array], written: frozenset[str], rounding: Rounding = NEAREST
+    ) -> None:
         self.rounding = rounding
         self._sizes = {variable.storage: _n_elements(variable) for variable in program.variables.values()}
         self._arrays: dict[str, F32Array] = {}
         self.packings = Packings()
-        written = written_storages(program)
         tensor_of = {name: tensor for tensor, name in program.inputs.items()}
         for variable in program.initial:
             tensor = variable.tensor or tensor_of[variable.name]
@@ -119,15 +122,15 @@ def touched_storages(program: Program, vertices: VertexSet) -> set[str]:
     return named | {program.variables[operand.variable].storage for operand in vertices.operands}
 
 
-def written_storages(program: Program) -> set[str]:
+def written_storages(program: Program) -> frozenset[str]:
     """Return the storages that some vertex of `program` writes."""
-    return {
+    return frozenset(
         program.variables[operand.variable].storage
         for superstep, _ in program.supersteps()
         for vertices in superstep.compute
         for operand in vertices.operands
         if operand.access != "in"
-    }
+    )
 
 
 def last_uses(program: Program) -> tuple[dict[str, int], dict[str, int]]:

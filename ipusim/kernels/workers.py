@@ -19,10 +19,13 @@ class Workers:
     ----------
     threads : int
         At least 1. With one thread everything runs in the caller's.
+    reports : bool
+        Whether somebody wants to know how far a single thread has come; else it takes everything at once.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, reports: bool = True) -> None:
         self.threads = threads
+        self._n_ranges = threads * _RANGES_PER_THREAD if reports or threads > 1 else 1
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def run(self, task: Callable[[int, int], object], count: int, done: Done | None = None) -> None:
@@ -43,7 +46,7 @@ class Workers:
         """
         if count == 0:
             return
-        n_ranges = min(count, self.threads * _RANGES_PER_THREAD)
+        n_ranges = min(count, self._n_ranges)
         bounds = [count * i // n_ranges for i in range(n_ranges + 1)]
         if self._pool is None:
             for first, last in pairwise(bounds):

@@ -8,7 +8,7 @@ from math import isfinite
 
 from ipusim.chip.model import Chip
 from ipusim.engine.energy import measure_energy
-from ipusim.engine.execution import execute_program
+from ipusim.engine.execution import Schedule, execute_program, schedule_program
 from ipusim.engine.timing import time_program
 from ipusim.engine.values import unpacked
 from ipusim.errors import IpusimError
@@ -67,17 +67,20 @@ class Part:
     cost : Cost
     update_s : float
         Seconds of placing the connections of all dynamic weights on the host and of sending them to the chip.
+    schedule : Schedule
+        What every execution has to know of the program.
     """
 
     compiled: Compiled
     cost: Cost
     update_s: float
+    schedule: Schedule
 
     def run(self, values: Mapping[str, F32Array], threads: int) -> dict[str, F32Array]:
         """Execute the program; return its outputs in the shapes of the graph's tensors."""
         program, tensors = self.compiled.program, self.compiled.graph.tensors
         assert program is not None
-        found = execute_program(program, values, threads)
+        found = execute_program(program, values, threads, schedule=self.schedule)
         results = {}
         for name, array in found.items():
             variable, tensor = program.variables[program.outputs[name]], tensors[name]
@@ -156,7 +159,7 @@ class Programs:
             need = f"{compiled.memory.max_tile_bytes:,} bytes on a tile" if compiled.memory else reasons
             room = f"{self.chip.name} has {self.chip.tile_sram_bytes:,} bytes a tile"
             raise DoesNotFitError(f"ipusim: {self.workload.name}: {what} does not fit: {need}; {room}")
-        return Part(compiled, _cost(compiled), _update_seconds(compiled))
+        return Part(compiled, _cost(compiled), _update_seconds(compiled), schedule_program(compiled.program))
 
 
 def needed_inputs(graph: Graph) -> Graph:
