@@ -101,7 +101,7 @@ def _programs(programs: Document) -> RenderableType:
     table = columns("left", *["right"] * 7)
     table.add_row("", "cycles", "compute", "exchange", "sync", "FLOPs", "energy", "tile", style=QUIET)
     for name, cost in programs.items():
-        phases = (format_count(cost["cycles_by_phase"][phase]) for phase in ("compute", "exchange", "sync"))
+        phases = (format_scaled(cost["cycles_by_phase"][phase], "") for phase in ("compute", "exchange", "sync"))
         figures = (format_scaled(cost["flops"], ""), format_joules(cost["energy_j"]))
         table.add_row(
             _TITLES[name], format_count(cost["cycles"]), *phases, *figures, format_bytes(cost["max_tile_bytes"])
