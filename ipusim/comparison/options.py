@@ -13,7 +13,8 @@ from ipusim.comparison.points import MODES
 from ipusim.errors import BadInputError, Problem
 from ipusim.files.units import parse_count, parse_density
 from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
-from ipusim.frontends.entries import MAX_EXTENT, check_format
+from ipusim.frontends.entries import MAX_EXTENT
+from ipusim.frontends.words import check_format
 
 T = TypeVar("T")
 Listed = str | float | Fraction | Iterable[Any] | None

@@ -11,9 +11,10 @@ from ipusim.errors import BadInputError
 from ipusim.files.document import Document
 from ipusim.files.units import Count
 from ipusim.files.validate import validate
-from ipusim.frontends.entries import CompileEntry, Entry, Format, Name, OpEntry, TensorEntry
+from ipusim.frontends.entries import CompileEntry, Entry, OpEntry, TensorEntry
 from ipusim.frontends.generate import GENERATING_KEYS, expand_document, spelled_out
 from ipusim.frontends.training_entry import TrainingEntry
+from ipusim.frontends.words import Format, Name
 
 MAX_SEED = 2**63 - 1
 """Largest seed."""
