@@ -6,14 +6,14 @@ import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
-from ipusim.ops.spec import Attrs, Expansion, F64Array, ShapeError, TensorType, shown
+from ipusim.ops.spec import Attrs, Expansion, F64Array, ShapeError, TensorType, computed_format, shown
 
 
 def _infer(inputs: tuple[Tensor, ...], _attrs: Attrs) -> TensorType:
     (x,) = inputs
     if len(x.shape) < 3:
         raise ShapeError(f"global_avg_pool needs [batch, channels, ...], and {shown(x)} has no field", operand=0)
-    return TensorType((*x.shape[:2], *(1,) * (len(x.shape) - 2)), x.dtype)
+    return TensorType((*x.shape[:2], *(1,) * (len(x.shape) - 2)), computed_format(x.dtype))
 
 
 def _reference(arrays: tuple[F64Array, ...], _attrs: Attrs) -> F64Array:

@@ -7,12 +7,12 @@ import numpy as np
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
 from ipusim.ops.reduction import axis_of
-from ipusim.ops.spec import Attrs, Expansion, F64Array, TensorType, Whole
+from ipusim.ops.spec import Attrs, Expansion, F64Array, TensorType, Whole, computed_format
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
     axis_of(inputs[0], attrs)
-    return TensorType(inputs[0].shape, inputs[0].dtype)
+    return TensorType(inputs[0].shape, computed_format(inputs[0].dtype))
 
 
 def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:

@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 
 import ipusim
+from ipusim.formats import number_format, round_to_format
 from ipusim.ops.registry import find_op, op_names
 
 CHIP = ipusim.load_chip("tiny", tile_sram_bytes="256 KiB")
 WIDE = ipusim.load_chip("tiny", n_tiles=24, tile_sram_bytes="256 KiB")
+MODES = [
+    {"units": 16, "in_channels": 16, "cycles_per_row": 4, "worker_fill_slots": 18.5, "inputs": inputs, "partials": sums}
+    for inputs, sums in (("float8", "float16"), ("float16", "float32"), ("bfloat16", "float32"))
+]
+NARROW = ipusim.load_chip(
+    {"extends": "c600", "name": "narrow", "amp_modes": {"value": MODES, "source": "what-if", "confidence": "assumed"}},
+    n_tiles=24,
+)
 BROADCASTS = [((3, 5, 8), (3, 5, 8)), ((3, 5, 8), (8,)), ((3, 1, 8), (3, 5, 8)), ((1,), (3, 5, 8)), ((3, 1, 8), (5, 1))]
 REDUCED = [{"axes": [-1]}, {"axes": [0], "keepdims": True}, {"axes": [0, 2]}, {}, {"axes": [1]}]
 CHANNELS = ((2, 6, 4, 4), *[(6,)] * 4)
@@ -73,6 +82,9 @@ CASES = {
 COMPOSITE_ROUNDINGS = 16
 """More than a composite of the list rounds on the way of one element."""
 
+PRODUCTS_WITHIN = {"attention"}
+"""Operators that take what they have computed themselves as operands of products, with 8 bits if the others have."""
+
 UNTESTED = {"cast", "matmul", "matmul_at_nonzeros"}
 """Operators that the property tests run in all their variants."""
 
@@ -86,7 +98,16 @@ def cases(name):
     return [(shapes, {}) for shapes in (BROADCASTS if len(spec.inputs) == 2 else [((3, 5, 8),)])]
 
 
-@pytest.mark.parametrize(("chip", "dtype"), [(CHIP, "float16"), (WIDE, "float32")])
+@pytest.mark.parametrize(
+    ("chip", "dtype"),
+    [
+        (CHIP, "float16"),
+        (WIDE, "float32"),
+        (NARROW, "bfloat16"),
+        (NARROW, "float8_e4m3fnuz"),
+        (NARROW, "float8_e5m2fnuz"),
+    ],
+)
 @pytest.mark.parametrize("name", [name for name in op_names() if name not in UNTESTED])
 def test_values_agree_with_the_reference(name, chip, dtype, tmp_path):
     spec = find_op(name)
@@ -96,7 +117,7 @@ def test_values_agree_with_the_reference(name, chip, dtype, tmp_path):
         names = [f"{operand}{number}" for operand in (*spec.inputs, "further")[: len(shapes)]]
         for position, (each, shape) in enumerate(zip(names, shapes, strict=True)):
             # between 1/2 and 3/2, where no operator has a pole
-            arrays[each] = (0.5 + rng.random(shape)).astype(dtype)
+            arrays[each] = round_to_format(0.5 + rng.random(shape), dtype)
             if position in spec.whole_inputs:
                 arrays[each] = rng.integers(0, 7, shape).astype(np.float32)
             np.save(tmp_path / f"{each}.npy", arrays[each].astype(np.float32))
@@ -111,6 +132,7 @@ def test_values_agree_with_the_reference(name, chip, dtype, tmp_path):
         known = {each.name: each.default for each in spec.attributes}
         known |= {key: tuple(value) if isinstance(value, list) else value for key, value in attrs.items()}
         reference = spec.reference(tuple(arrays[each].astype(np.float64) for each in op["inputs"]), known)
-        roundoff = 2.0**-11 if dtype == "float16" else 2.0**-24
+        narrow = number_format(dtype).bytes == 1 and name not in PRODUCTS_WITHIN
+        roundoff = number_format("float16" if narrow else dtype).unit_roundoff
         scale = np.abs(reference).max() + 1.0
         assert np.abs(run.outputs[f"y{number}"] - reference).max() <= COMPOSITE_ROUNDINGS * roundoff * scale
