@@ -9,11 +9,12 @@ import numpy as np
 
 from ipusim.formats import number_format
 from ipusim.ir.movement import Movement, Source
-from ipusim.ir.program import FROM_HOME, Home, Superstep, Transfers, Variable, VertexSet
+from ipusim.ir.program import Home, Variable
 from ipusim.ir.regions import matrix_view
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.homes import home_bytes, linear_home
+from ipusim.lower.relocation import relocate
 
 
 def lower_movement(builder: Builder, op: Op) -> None:
@@ -36,38 +37,10 @@ def move(builder: Builder, tensor: str, shape: tuple[int, int, int], home: Home)
     placed = with_places(builder, movement)
     target = builder.place_tensor(tensor, shape, home)
     n_tiles = builder.chip.n_tiles
-    received = home_bytes(target, n_tiles)
-    sources = {source.variable for source in placed.sources()}
+    sources = tuple(sorted({source.variable for source in placed.sources()}))
     sent = sum((home_bytes(builder.variables[each], n_tiles) for each in sources), np.zeros(n_tiles, dtype=np.int64))
-    n = len(home.tile)
-    transfer = Transfers(
-        variable=target.name,
-        label="rearrange",
-        source=np.full(n, FROM_HOME, dtype=np.int32),
-        regions=home.regions,
-        group=np.arange(n, dtype=np.int32),
-        group_indptr=np.arange(n + 1, dtype=np.int64),
-        group_tiles=home.tile,
-        bytes_sent=sent,
-        bytes_received=received,
-        origins=tuple(sorted(sources)),
-    )
-    tiles = np.flatnonzero(received).astype(np.int32)
-    copy = VertexSet(
-        codelet="rearrange",
-        label="rearrange",
-        tile=tiles,
-        fields={
-            "n_bytes": received[tiles],
-            "extent": np.full(len(tiles), target.shape[2], dtype=np.int64),
-            "element_bytes": np.full(len(tiles), target.element_bytes, dtype=np.int64),
-        },
-        operands=(),
-        settings={"target": target.storage, "variable": target.name},
-        payload=placed,
-    )
-    builder.steps.append(Superstep(f"{name}/exchange", name, exchange=(transfer,)))
-    builder.steps.append(Superstep(f"{name}/copy", name, compute=(copy,)))
+    labels = (f"{name}/exchange", f"{name}/copy")
+    builder.steps.extend(relocate(name, labels, target.name, target, sent, sources, placed))
     return target
 
 

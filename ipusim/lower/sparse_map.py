@@ -111,12 +111,8 @@ def bring_packed(builder: Builder, op: str, name: str, place: Variable, home: Ho
         return target
     declared = builder.add_variable(f"{name}.repacked", place.shape, current.dtype, "temporary", home)
     target = _pack(builder, declared, name, place)
-    payload = Repacking(Source(current.name, current.storage), _order(current, target))
-    exchange, copy = rearrangement(builder.chip, op, current, target)
-    settings = {"target": target.storage, "variable": target.name}
-    compute = tuple(replace(each, payload=payload, settings=settings) for each in copy.compute)
-    arriving = tuple(replace(each, variable=target.name, origins=(current.name,)) for each in exchange.exchange)
-    builder.steps.extend((replace(exchange, exchange=arriving), replace(copy, compute=compute)))
+    repacking = Repacking(Source(current.name, current.storage), _order(current, target))
+    builder.steps.extend(rearrangement(builder.chip, op, current, target, repacking))
     return target
 
 

@@ -25,6 +25,11 @@ class PruneSchedule:
         Steps between two removals.
     steps : int
         Steps of the whole training.
+
+    Notes
+    -----
+    The defaults are those of RigL's runs of ResNet-50 (reference/sparse.md section 8.1). Source of the cubic: Zhu and
+    Gupta, "To prune, or not to prune", arXiv 1710.01878.
     """
 
     begin: int = 10_000

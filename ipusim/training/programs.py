@@ -23,7 +23,7 @@ from ipusim.plan.dynamic_sparse import DynamicSparsePlan
 from ipusim.training.data import F32Array
 from ipusim.training.optimisers.registry import find_optimiser
 from ipusim.training.setup import Masks, Setup, needed
-from ipusim.training.step import RATE, build_dense_gradients, build_step
+from ipusim.training.step import build_dense_gradients, build_step
 
 
 class DoesNotFitError(IpusimError):
@@ -131,7 +131,7 @@ class Programs:
                 float(entry.loss_scale),
             )
             self.seed, self.states, self.updates = built.seed, built.states, built.graph.updates
-            self.rates = tuple(name for name in built.graph.inputs if name.startswith(RATE))
+            self.rates = built.rates
             self._parts["step"] = self._compiled("a training step", needed_inputs(built.graph))
         return self._parts["step"]
 

@@ -27,15 +27,15 @@ class StepGraph:
         each of the latter replaces in the next step.
     seed : str
         Input that holds the scale of the loss.
-    rate : str
-        Input that holds the learning rate divided by that scale.
+    rates : tuple of str
+        Inputs that hold the learning rate, one for each number format of the weights.
     states : tuple of str
         Inputs that are states of the optimiser; they begin as zeros.
     """
 
     graph: Graph
     seed: str
-    rate: str
+    rates: tuple[str, ...]
     states: tuple[str, ...]
 
 
@@ -67,10 +67,12 @@ def build_step(
     ops = list(found.graph.ops)
     updates: dict[str, str] = {}
     beside: dict[str, str] = {}
+    rates: dict[str, None] = {}
     for weight in weights:
         tensor = tensors[weight]
         parts = Parts(f"update.{weight}", f"{weight}#update", tensors)
         rate = f"{RATE}-{tensor.dtype}"
+        rates[rate] = None
         tensors.setdefault(rate, Tensor(rate, (1,), tensor.dtype, Init("ones")))
         roles = {role: f"{weight}#{role}" for role in optimiser.states(options)}
         for name in roles.values():
@@ -85,7 +87,7 @@ def build_step(
         ops += parts.ops
     outputs = tuple(dict.fromkeys((*forward.outputs, loss, *updates.values())))
     graph = replace(found.graph, tensors=tensors, ops=tuple(ops), outputs=outputs, updates=updates, beside=beside)
-    return StepGraph(insert_casts(expand_graph(graph)), found.seed, RATE, tuple(beside))
+    return StepGraph(insert_casts(expand_graph(graph)), found.seed, tuple(rates), tuple(beside))
 
 
 def build_dense_gradients(forward: Graph, loss: str, weights: Sequence[str]) -> tuple[Graph, Mapping[str, str], str]:

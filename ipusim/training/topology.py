@@ -24,6 +24,10 @@ class DropSchedule:
         Steps between two changes (ΔT).
     begin, end : int
         Steps between which connections change; after `end` (T_end) they stay.
+
+    Notes
+    -----
+    The defaults are those of RigL's runs of ResNet-50 (reference/sparse.md section 8.1).
     """
 
     fraction: float = 0.3
