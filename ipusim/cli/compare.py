@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ipusim.cli.exit_codes import INTERRUPTED
 from ipusim.cli.files import missing_folders
 from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption
 from ipusim.cli.output import emit, layout, wants_json
@@ -17,8 +18,6 @@ from ipusim.errors import BadInputError, Problem
 
 if TYPE_CHECKING:
     from ipusim.comparison import Comparison
-
-_INTERRUPTED = 130
 
 
 def _listed(name: str, text: str) -> Any:
@@ -98,7 +97,7 @@ def command(
     _write(comparison, as_json, csv, plot, output)
     if comparison.interrupted:
         print("ipusim: interrupted; what was finished is shown", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     return _exit_code(comparison)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ipusim.cli.exit_codes import INTERRUPTED
 from ipusim.cli.options import JsonOption, OutputOption
 from ipusim.cli.output import emit, layout, wants_json
 from ipusim.cli.progress import progress_line
@@ -17,7 +18,6 @@ from ipusim.errors import BadInputError, Problem
 if TYPE_CHECKING:
     from ipusim.exploration import Exploration
 
-_INTERRUPTED = 130
 _FILES = Parameter(consume_multiple=False)
 
 
@@ -120,7 +120,7 @@ def command(
     _show(exploration, as_json, top, pareto, output)
     if exploration.interrupted:
         print("ipusim: interrupted; the same command goes on from here", file=sys.stderr)
-        return _INTERRUPTED
+        return INTERRUPTED
     known = exploration.survey
     return int(not known.positions or known.counts["failed"] > 0)
 
