@@ -6,7 +6,7 @@ executed results of earlier ones, which have been checked themselves. Of large r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from ipusim.engine.bounds import (
     identical,
 )
 from ipusim.engine.check_conv import compare_convolution
+from ipusim.engine.op_check import OpCheck
 from ipusim.engine.pooling import compare_pool
 from ipusim.engine.rounding import rounded_format
 from ipusim.engine.scattering import compare_scatter
@@ -63,43 +64,6 @@ _MOST_CONV_GROUPS = 256
 Index = NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
-class OpCheck:
-    """What the comparison of one op found.
-
-    Attributes
-    ----------
-    op : str
-    n_elements, n_checked : int
-        Elements of the result, and those that were compared with a finite tolerance.
-    passed : bool
-        Whether no difference is larger than its tolerance.
-    error, tolerance : float
-        Largest difference from the reference (infinite if a value is not a number) and the tolerance of that element;
-        in an op that has not passed, those of the element that misses its tolerance by the largest factor.
-    scale : float
-        Largest reference.
-    """
-
-    op: str
-    n_elements: int
-    n_checked: int
-    passed: bool
-    error: float
-    tolerance: float
-    scale: float
-
-    @property
-    def relative_error(self) -> float:
-        """The error relative to the scale of the op's results."""
-        return self.error / self.scale if self.scale else self.error
-
-    @property
-    def relative_tolerance(self) -> float:
-        """The tolerance relative to the scale of the op's results."""
-        return self.tolerance / self.scale if self.scale else self.tolerance
-
-
 class OpChecker:
     """Compares the ops of a program as they are executed; pass :meth:`after_op` to the execution.
 
@@ -117,6 +81,7 @@ class OpChecker:
     def __init__(self, graph: Graph, program: Program, seed: int = 0, stochastic: bool = False) -> None:
         self._graph = graph
         self._format = partial(rounded_format, stochastic=stochastic)
+        self._stochastic = stochastic
         self._ops = {op.name: op for op in graph.ops}
         self._roots = program.roots
         computing = (step for step, _ in program.supersteps() if not step.streams)
@@ -163,7 +128,7 @@ class OpChecker:
         output = self._graph.tensors[op.outputs[0]]
         result = self._array(name, output, values)
         if find_op(op.kind).family == "move":  # its operands may be gone: it reads what they were made of
-            self.checks.append(_summary(name, output.n_elements, [self._compare_movement(op, result, values)]))
+            self.checks.append(OpCheck.of(name, output.n_elements, [self._compare_movement(op, result, values)]))
             return
         arrays = tuple(self._array(name, tensor, values) for tensor in inputs)
         if op.kind == "matmul_at_nonzeros":
@@ -179,7 +144,15 @@ class OpChecker:
         elif name in self._convolutions:
             x, w = arrays
             comparisons = compare_convolution(
-                self._convolutions[name], x, w, result, self._spread, _MOST_CONV_GROUPS, PRODUCTS, self._format
+                self._convolutions[name],
+                x,
+                w,
+                result,
+                self._spread,
+                _MOST_CONV_GROUPS,
+                PRODUCTS,
+                self._format,
+                self._stochastic,
             )
         elif name in self._pools:
             comparisons = [compare_pool(self._pools[name], arrays[0], result, self._spread, ELEMENTS, self._format)]
@@ -189,7 +162,7 @@ class OpChecker:
             ]
         else:
             comparisons = [self._compare_elementwise(op, arrays, result)]
-        self.checks.append(_summary(name, output.n_elements, comparisons))
+        self.checks.append(OpCheck.of(name, output.n_elements, comparisons))
 
     def _array(self, op: str, tensor: Tensor, values: Values) -> NDArray[np.float32]:
         """Return the values of an operand in the shape of the graph, zeros off a sparsity pattern.
@@ -284,7 +257,7 @@ class OpChecker:
         partials = self._format(str(op.attrs["partials"]))
         if sums is not None:
             most = (sums.most_products, sums.most_roundings, sums.most_sources)
-            return Summation(sums.bounds, 1, partials, *most, sums.ordered)
+            return Summation(sums.bounds, 1, partials, *most, sums.ordered, self._stochastic)
         starts, groups = {0}, {depth or 1}
         for vertices in self._products.get(op.name, []):
             side = 2 if vertices.settings.get("transpose_left") else 4
@@ -292,7 +265,7 @@ class OpChecker:
                 starts.update(np.unique(regions.box[:, side]).tolist())
             groups.add(int(str(vertices.settings["in_channels"])))
         bounds = (*sorted(start for start in starts if start < depth), depth)
-        return Summation(bounds, min(groups), partials)
+        return Summation(bounds, min(groups), partials, stochastic=self._stochastic)
 
     def _compare_elementwise(
         self, op: Op, arrays: tuple[NDArray[np.float32], ...], result: NDArray[np.float32]
@@ -378,21 +351,3 @@ class OpChecker:
         edges = np.arange(most + 1, dtype=np.int64) * extent // most
         places: Index = self._random.integers(edges[:-1], edges[1:])
         return places
-
-
-def _summary(name: str, n_elements: int, comparisons: list[Comparison]) -> OpCheck:
-    value, reference, tolerance = (
-        np.concatenate([getattr(each, field) for each in comparisons]) for field in ("value", "reference", "tolerance")
-    )
-    kept = np.isfinite(tolerance) & np.isfinite(reference)
-    value, reference, tolerance = value[kept], reference[kept], tolerance[kept]
-    with np.errstate(invalid="ignore"):
-        error = np.abs(value - reference)
-    error[np.isnan(error)] = np.inf
-    if len(error) == 0:
-        return OpCheck(name, n_elements, 0, True, 0.0, 0.0, 0.0)
-    quotient = error / tolerance
-    passed = bool(quotient.max() <= 1.0)
-    at = int(error.argmax() if passed else quotient.argmax())
-    scale = float(np.abs(reference).max())
-    return OpCheck(name, n_elements, len(error), passed, float(error[at]), float(tolerance[at]), scale)

@@ -28,6 +28,7 @@ def compare_convolution(
     most_groups: int,
     most_products: int,
     formats: Formats = number_format,
+    stochastic: bool = False,
 ) -> list[Comparison]:
     """Compare a convolution on a sample of its channel groups, output channels and places.
 
@@ -43,6 +44,8 @@ def compare_convolution(
         Channel groups, and multiply-adds of all of them together, that are repeated.
     formats : function (name) -> Format
         Number formats with the errors of their rounding.
+    stochastic : bool
+        Partial sums were rounded at random.
     """
     problem = work.plan.problem
     depth = depth_of(work)
@@ -54,6 +57,7 @@ def compare_convolution(
         depth.round_every,
         formats(problem.partials_format),
         most_roundings=_most_roundings(depth),
+        stochastic=stochastic,
     )
     x = x.reshape(problem.batch, problem.groups, problem.in_channels, *problem.field_in)
     w = w.reshape(problem.groups, problem.out_channels, problem.in_channels, *problem.kernel)

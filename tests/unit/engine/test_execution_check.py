@@ -14,6 +14,7 @@ from ipusim.engine import check
 from ipusim.engine.bounds import Summation, compare_elementwise, compare_product
 from ipusim.engine.check import OpChecker
 from ipusim.engine.execution import execute_program
+from ipusim.engine.rounding import rounded_format
 from ipusim.formats import number_format, round_to_format
 from ipusim.ir.graph import Graph
 from ipusim.ir.regions import whole_boxes
@@ -187,6 +188,27 @@ def test_sums_that_may_overflow_are_not_compared():
     found = compare_product(left, right, np.array([[np.inf, 12800.0]]), Summation((0, 64), 16, half), half)
     assert found.tolerance[0] == np.inf
     assert 0 < found.tolerance[1] < 200
+
+
+def test_errors_of_roundings_at_random_grow_with_the_root_of_their_number():
+    """Of a deep sum in float16 the worst case says nothing, while independent errors stay within a quarter."""
+    depth, term = 24576, 0.7099609375
+    left, right = np.ones((1, depth)), np.full((depth, 1), term)
+    coarse = rounded_format("float16", stochastic=True)
+    rng = np.random.default_rng(7)
+    sums = np.zeros(200, np.float32)
+    for _ in range(depth // 16):
+        exact = sums + np.float32(16 * term)
+        low = round_to_format(exact, "float16")
+        low = np.where(low > exact, np.nextafter(low.astype(np.float16), np.float16(0)), low).astype(np.float32)
+        step = np.spacing(low.astype(np.float16)).astype(np.float32)
+        sums = low + step * (rng.random(200) < (exact - low) / step)
+    value = sums[None].astype(float)
+    random = compare_product(left, right, value[:, :1], Summation((0, depth), 16, coarse, stochastic=True), coarse)
+    worst = compare_product(left, right, value[:, :1], Summation((0, depth), 16, coarse), coarse)
+    assert worst.tolerance[0] == np.inf
+    assert random.tolerance[0] < 0.25 * depth * term
+    assert 0 < np.abs(value - depth * term).max() < random.tolerance[0]
 
 
 @given(
