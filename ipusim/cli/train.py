@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from ipusim.cli.exit_codes import INTERRUPTED
 from ipusim.cli.files import missing_folders
 from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption
 from ipusim.cli.output import emit, layout, wants_json
+from ipusim.cli.signals import termination_as_interrupt
 from ipusim.errors import BadInputError, Problem
 
 _METHODS = ("dense", "static", "set", "rigl")
@@ -58,42 +62,77 @@ def command(
     log
         Write JSON lines to this file, one for each interval.
     checkpoint
-        Keep the state after the last interval in this .npz file.
+        Keep the state after the last interval in this .npz file; with --compare:
+        those of all trainings in this folder.
     resume
-        Go on from the checkpoint, if the file exists.
+        Go on from the checkpoint, if it exists.
     """
     chosen = [name.strip() for name in compare.split(",") if name.strip()]
     _check(method, chosen, {"--steps": steps, "--seeds": seeds, "--threads": threads}, seed)
     _check_files(chosen, no_execute, log, checkpoint, resume, output)
-    from ipusim.training.train import compare_methods, train
+    with termination_as_interrupt():
+        if chosen:
+            from ipusim.training.comparing import compare_methods
 
-    width, colour = layout(output)
-    if chosen:
-        document = compare_methods(workload, chosen, seeds, chip, settings, steps, seed, threads, _tell)  # type: ignore[arg-type]
-    else:
-        document = train(
-            workload,
-            chip,
-            settings,
-            method,  # type: ignore[arg-type]
-            steps,
-            seed,
-            execute=not no_execute,
-            log=log,
-            checkpoint=checkpoint,
-            resume=resume,
-            threads=threads,
-            progress=_tell,
-        )
+            document = compare_methods(
+                *(workload, chosen, seeds, chip, settings, steps, seed, threads, _tell),  # type: ignore[arg-type]
+                folder=checkpoint,
+                resume=resume,
+            )
+            return _show_comparison(document, checkpoint, as_json, output)
+        from ipusim.training.train import train
+
+        try:
+            document = train(
+                *(workload, chip, settings, method, steps, seed),  # type: ignore[arg-type]
+                execute=not no_execute,
+                log=log,
+                checkpoint=checkpoint,
+                resume=resume,
+                threads=threads,
+                progress=_tell,
+            )
+        except KeyboardInterrupt:
+            _tell(f"ipusim: interrupted; {_way_on(checkpoint)}")
+            return INTERRUPTED
+    from ipusim.report.training import render_training
+
+    _show(document, render_training, as_json, output)
+    return 0
+
+
+def _show_comparison(document: dict[str, Any], folder: Path | None, as_json: bool, output: Path | None) -> int:
+    """Show what several methods have reached, and say what is missing; return the exit code."""
+    from ipusim.report.training import render_methods
+
+    if document["runs"] or wants_json(as_json, output):
+        _show(document, render_methods, as_json, output)
+    for reason in document["infeasible"].values():
+        _tell(reason)
+    if document["interrupted"]:
+        shown = "what was finished is shown; " if document["runs"] else ""
+        _tell(f"ipusim: interrupted; {shown}{_way_on(folder)}")
+        return INTERRUPTED
+    return int(bool(document["infeasible"]))
+
+
+def _show(
+    document: dict[str, Any], render: Callable[[dict[str, Any], int, bool], str], as_json: bool, output: Path | None
+) -> None:
     if wants_json(as_json, output):
         from ipusim.report.json import render_json
 
         emit(render_json(document), output)
-        return 0
-    from ipusim.report.training import render_methods, render_training
+    else:
+        emit(render(document, *layout(output)), output)
 
-    emit((render_methods if chosen else render_training)(document, width, colour), output)
-    return 0
+
+def _way_on(checkpoint: Path | None) -> str:
+    if checkpoint is None:
+        return "to be able to go on from there, train with --checkpoint"
+    if not checkpoint.exists():
+        return f"before the first checkpoint, so that there is nothing in {checkpoint} yet"
+    return f"the same command with --resume goes on from {checkpoint}"
 
 
 def _tell(text: str) -> None:
@@ -126,12 +165,12 @@ def _check_files(
     methods: list[str], no_execute: bool, log: Path | None, checkpoint: Path | None, resume: bool, output: Path | None
 ) -> None:
     problems = missing_folders(("--log", log), ("--checkpoint", checkpoint), ("--output", output))
-    given = {"--log": log is not None, "--checkpoint": checkpoint is not None, "--no-execute": no_execute}
+    given = {"--log": log is not None, "--no-execute": no_execute}
     if methods:
         problems += [
             Problem(name, 0, 0, "", "does not go with --compare") for name, is_given in given.items() if is_given
         ]
     if resume and checkpoint is None:
-        problems.append(Problem("--resume", 0, 0, "", "needs --checkpoint FILE"))
+        problems.append(Problem("--resume", 0, 0, "", "needs --checkpoint"))
     if problems:
         raise BadInputError(problems)

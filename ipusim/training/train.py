@@ -1,4 +1,4 @@
-"""Train a workload, or find out what its steps cost; once, or by several methods and seeds to compare them."""
+"""Train a workload, or find out what its steps cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ipusim.training.setup import Setup, initial_masks, prepare
 Progress = Callable[[str], None]
 Document = dict[str, Any]
 
-SCHEMA = "ipusim-training/1"
+SCHEMA = "ipusim-training-1"
 
 
 def train(
@@ -75,39 +75,6 @@ def train(
     training.run(log, checkpoint, progress)
     lines = [json.loads(line) for line in training.state.log]
     return _document(loaded, target, setup, training.programs) | {"trained": lines[-1], "log": lines}
-
-
-def compare_methods(
-    workload: WorkloadLike,
-    methods: Sequence[MethodName],
-    n_seeds: int,
-    chip: ChipLike | None = None,
-    settings: Sequence[str] = (),
-    steps: int | None = None,
-    seed: int | None = None,
-    threads: int = 1,
-    progress: Progress | None = None,
-) -> Document:
-    """Train a workload by several methods from several seeds, and return all the documents.
-
-    Parameters
-    ----------
-    methods : sequence of str
-    n_seeds : int
-        Seeds of each method: the first one and those that follow.
-    seed : int, optional
-        The first one; by default that of the workload.
-
-    Other parameters are those of :func:`train`.
-    """
-    loaded, target = load_inputs(workload, chip, settings)
-    first = loaded.seed if seed is None else seed
-    runs = [
-        train(loaded, target, (), method, steps, each, threads=threads, progress=progress)
-        for method in methods
-        for each in range(first, first + n_seeds)
-    ]
-    return {"schema": SCHEMA, "workload": loaded.name, "chip": target.name, "runs": runs}
 
 
 def _document(workload: Workload, chip: Chip, setup: Setup, programs: Programs) -> Document:

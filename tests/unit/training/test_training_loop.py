@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from small_training import classes_workload as workload
+from small_training import write_classes
 
 from ipusim.cli.main import main
 from ipusim.errors import BadInputError
@@ -15,57 +16,15 @@ from ipusim.pipeline.compiling import load_inputs
 from ipusim.training.loop import Training
 from ipusim.training.programs import DoesNotFitError
 from ipusim.training.setup import initial_masks, initial_weights, prepare
-from ipusim.training.train import compare_methods, train
+from ipusim.training.train import train
 
 METHODS = ("dense", "static", "set", "rigl")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file with images of three classes that differ in which features are bright."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(96) % 3
-    images = rng.uniform(size=(96, 8)) + 2.0 * (np.arange(8)[None] % 3 == labels[:, None])
-    path = tmp_path_factory.mktemp("data") / "classes.npz"
-    np.savez(path, x_train=images[:80], y_train=labels[:80], x_test=images[80:], y_test=labels[80:])
-    return path
-
-
-def workload(data: Path, **changes: Any) -> dict[str, Any]:
-    """Return a network of two layers on a tiny chip."""
-    training = {
-        "data": {"file": str(data)},
-        "inputs": {"images": "x", "targets": "targets"},
-        "loss": "loss",
-        "predictions": "logits",
-        "optimiser": {"sgd": {"momentum": 0.5}},
-        "learning_rate": {"value": 0.2},
-        "steps": 12,
-        "log_every": 4,
-        "sparsity": {"method": "rigl", "density": 0.5, "distribution": "uniform", "every": 3, "dense": ["w2"]},
-        **changes,
-    }
-    return {
-        "name": "classes",
-        "chip": "tiny",
-        "dtype": "float32",
-        "tensors": {
-            "x": {"shape": [8, 8]},
-            "targets": {"shape": [8, 3]},
-            "w1": {"shape": [8, 16], "init": {"normal": {"scale": 0.4}}},
-            "b1": {"shape": [16], "init": "zeros"},
-            "w2": {"shape": [16, 3], "init": {"normal": {"scale": 0.4}}},
-        },
-        "ops": [
-            {"op": "matmul", "inputs": ["x", "w1"], "output": "p"},
-            {"op": "add", "inputs": ["p", "b1"], "output": "s"},
-            {"op": "relu", "inputs": ["s"], "output": "h"},
-            {"op": "matmul", "inputs": ["h", "w2"], "output": "logits"},
-            {"op": "cross_entropy", "inputs": ["logits", "targets"], "output": "loss"},
-        ],
-        "outputs": ["logits", "loss"],
-        "training": training,
-    }
+    """Return a file with images of three classes."""
+    return write_classes(tmp_path_factory.mktemp("data"))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -215,13 +174,6 @@ def test_data_of_other_shapes(data: Path) -> None:
         train(document)
 
 
-def test_methods_beside_each_other(data: Path) -> None:
-    document = compare_methods(workload(data), ("dense", "static"), 2, steps=2)
-    assert [(run["method"], run["seed"]) for run in document["runs"]] == [
-        ("dense", 0), ("dense", 1), ("static", 0), ("static", 1)
-    ]  # fmt: skip
-
-
 def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "classes.yaml"
     path.write_text(json.dumps(workload(data)))
@@ -244,7 +196,7 @@ def test_the_command(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
         (["--method", "rigel"], "--method: unknown method 'rigel' (did you mean 'rigl'?)"),
         (["--compare", "dense,sets"], "--compare: unknown method 'sets' (did you mean 'set'?)"),
         (["--steps", "0"], "--steps: must be at least 1, not 0"),
-        (["--resume"], "--resume: needs --checkpoint FILE"),
+        (["--resume"], "--resume: needs --checkpoint"),
         (["--compare", "dense", "--no-execute"], "--no-execute: does not go with --compare"),
     ],
 )
