@@ -15,8 +15,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from ipusim.files.units import Count, Density, Number
+from ipusim.files.units import Count, Density, Number, parse_number
 from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
+from ipusim.formats.scale import AUTO
 from ipusim.frontends.words import Format, Name, TensorFormat
 from ipusim.ops.cast import ScaleOf
 
@@ -39,6 +40,24 @@ Scale: TypeAlias = Annotated[
     float | Literal["auto"], BeforeValidator(lambda value: SCALE.read(value)), WithJsonSchema(SCALE.schema())
 ]
 """Scale of a tensor of 8 bits."""
+
+
+def read_room(value: object) -> object:
+    """Return the allowance of buckets if `value` is one: a number, or auto; else raise FieldError."""
+    if value == AUTO:
+        return value
+    if isinstance(value, str):
+        raise FieldError(f"expected a number or auto, found {describe(value)}")
+    number = parse_number(value)
+    if not 0 <= number <= MAX_OVERSIZE:
+        raise FieldError(f"expected auto or a number from 0 to {MAX_OVERSIZE:g}, found {describe(value)}")
+    return number
+
+
+_ROOM_KINDS = [{"const": AUTO}, {"type": "number", "minimum": 0, "maximum": MAX_OVERSIZE}]
+
+Room: TypeAlias = Annotated[float | Literal["auto"], BeforeValidator(read_room), WithJsonSchema({"anyOf": _ROOM_KINDS})]
+"""Room in the buckets of a dynamic tensor."""
 
 MAX_RANK = 8
 """Most dimensions of a tensor."""
@@ -236,9 +255,10 @@ class SparsityEntry(Entry):
     pattern: PatternEntry = Field(
         default_factory=lambda: PatternEntry(random=ImbalanceOptions()), description="Which blocks are kept"
     )
-    oversize: Annotated[Number, Field(ge=0, le=MAX_OVERSIZE)] = Field(
+    oversize: Room = Field(
         default=0.3,
-        description="Dynamic mode: room in the buckets beyond an even spread of the non-zeros; 0.3 is 30 % more",
+        description="Dynamic mode: room in the buckets beyond an even spread of the non-zeros; 0.3 is 30 % more; auto "
+        "takes as much as is quickest on average over random patterns",
     )
 
 
@@ -332,8 +352,8 @@ class LayerEntry(Entry):
     )
     mode: Literal["static", "dynamic"] = Field(default="static", description="Of sparse weights")
     pattern: PatternEntry | None = Field(default=None, description="Of sparse weights: which blocks are kept")
-    oversize: Annotated[Number, Field(ge=0, le=MAX_OVERSIZE)] = Field(
-        default=0.3, description="Of sparse weights in dynamic mode: room in the buckets beyond an even spread"
+    oversize: Room = Field(
+        default=0.3, description="Of sparse weights in dynamic mode: room in the buckets beyond an even spread, or auto"
     )
     dtype: Format | None = Field(default=None, description="Number format; casts are inserted where it begins and ends")
     partials: Literal["float16", "float32"] = Field(default="float32", description="Of the ops: format of partial sums")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from ipusim.files.units import Count, Density, Number
-from ipusim.frontends.entries import Entry, NoOptions, OneKind
+from ipusim.frontends.entries import Entry, NoOptions, OneKind, Room
 
 MAX_STEPS = 10**9
 """Most steps of a training."""
@@ -103,7 +103,10 @@ class SparseTrainingEntry(Entry):
         default=None, description="Step after which connections stay; by default at three quarters of the training"
     )
     dense: tuple[str, ...] = Field(default=(), description="Weights that stay dense: names, or patterns such as *.head")
-    oversize: Amount = Field(default=0.3, description="Room in the buckets beyond an even spread, of set and rigl")
+    oversize: Room = Field(
+        default="auto",
+        description="Room in the buckets beyond an even spread, of set and rigl; auto takes as much as is quickest",
+    )
 
 
 class TrainingEntry(Entry):

@@ -22,8 +22,9 @@ class Sparsity:
         Name of the pattern generator, or ``file``.
     options : Mapping[str, object]
         Further options of the pattern.
-    oversize : float
-        Of a dynamic tensor: room in its buckets beyond an even spread of the non-zeros; 0.3 is 30 % more.
+    oversize : float or str
+        Of a dynamic tensor: room in its buckets beyond an even spread of the non-zeros; 0.3 is 30 % more. ``auto``:
+        the planner chooses.
     declared : bool
         The density was given: dynamic mode makes room for that much. Else it was counted, and makes room for all.
     kernel : tuple of int
@@ -42,7 +43,7 @@ class Sparsity:
     mode: str = "static"
     pattern: str = "random"
     options: Mapping[str, object] = field(default_factory=dict)
-    oversize: float = 0.3
+    oversize: float | str = 0.3
     declared: bool = True
     kernel: tuple[int, ...] = ()
     pattern_of: str = ""

@@ -129,7 +129,8 @@ def _roomier_buckets(compiled: Compiled, problem: SparseProblem | GradientProble
         density = Fraction(problem.blocks.n_values, elements)
         changes.append((f"density={density}", replace(problem.sparsity, density=float(density))))
     elif kind == "overflow":
-        sizes = [size for size in (0.5, *(2.0**power for power in range(11))) if size > problem.sparsity.oversize]
+        least = problem.sparsity.oversize if isinstance(problem.sparsity.oversize, float) else 0.0
+        sizes = [size for size in (0.5, *(2.0**power for power in range(11))) if size > least]
         changes.extend((f"oversize={size:g}", replace(problem.sparsity, oversize=size)) for size in sizes)
     graph = compiled.graph
     tensor = graph.tensors[problem.sparse]

@@ -12,6 +12,7 @@ from ipusim.ir.tensor import Op, Sparsity
 from ipusim.plan.dynamic_partition import BucketOverflowError, Placement, partition_pattern
 from ipusim.plan.dynamic_plan import DynamicPlan, plan_dynamic
 from ipusim.plan.dynamic_problem import DynamicOptions
+from ipusim.plan.dynamic_room import AUTO, plan_with_room
 from ipusim.plan.dynamic_shortage import BucketShortage, overflow_shortage, reach_shortage, word_shortage
 from ipusim.plan.problem import PlanOptions
 from ipusim.plan.sparse_problem import is_sparse_matmul
@@ -90,7 +91,8 @@ def placed(
     m, k = (problem.k, problem.m) if transposed else (problem.m, problem.k)
     chosen = dynamic_options(problem, options, grad_w)
     size, density = problem.blocks.block_size, declared_density(problem)
-    plan = plan_dynamic(m, k, problem.n, size, density, problem.dtype, chip, chosen)
+    shape = (m, k, problem.n, size, density, problem.dtype, chip)
+    plan = plan_with_room(*shape, chosen) if problem.sparsity.oversize == AUTO else plan_dynamic(*shape, chosen)
     if plan is None:
         return reach_shortage(problem, chip)
     if plan.relaxed and not options.may_relax:
@@ -120,7 +122,7 @@ def dynamic_options(problem: PatternProblem, options: PlanOptions, grad_w: bool 
     halves = problem.partials_format == problem.dtype == "float16" and problem.blocks.block_size > 1
     return DynamicOptions(
         available_memory_proportion=options.available_memory_proportion,
-        oversize=problem.sparsity.oversize,
+        oversize=0.0 if problem.sparsity.oversize == AUTO else float(problem.sparsity.oversize),
         partials="float16" if halves else "float32",
         grad_w=grad_w,
     )
