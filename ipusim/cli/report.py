@@ -35,12 +35,12 @@ def command(
     Parameters
     ----------
     result
-        A file that ipusim run, compare, explore or validate wrote with -o FILE.json.
+        A file that ipusim run, compare, explore, train or validate wrote with -o FILE.json.
     diff
         A second such file: show what got faster and slower from the one after --diff to the other, and which plans and
         constants differ.
     """
-    from ipusim.report.saved import EXPLORATION, VALIDATION, load_result, rendered
+    from ipusim.report.saved import COMPARISON, RUN, load_result, rendered
 
     problems = missing_folders(("--output", output))
     if problems:
@@ -52,8 +52,8 @@ def command(
         emit(rendered(result, render, document), output)
         return 0
     before = load_result(diff)
-    if {EXPLORATION, VALIDATION} & {before["schema"], document["schema"]}:
-        message = "shows runs and comparisons, not explorations and validations"
+    if not {before["schema"], document["schema"]} <= {RUN, COMPARISON}:
+        message = "shows runs and comparisons, not explorations, trainings and validations"
         raise BadInputError([Problem("--diff", 0, 0, "", message)])
     if before["schema"] != document["schema"]:
         message = f"is another kind of result than {str(result)!r}: {before['schema']} and {document['schema']}"
@@ -67,12 +67,15 @@ def _page(document: Document) -> Callable[[Document], str]:
     from ipusim.report.html.compare import render_comparison_page
     from ipusim.report.html.explore import render_exploration_page
     from ipusim.report.html.run import render_run_page
+    from ipusim.report.html.train import render_training_page
     from ipusim.report.html.validation import render_validation_page
-    from ipusim.report.saved import COMPARISON, EXPLORATION, VALIDATION
+    from ipusim.report.saved import COMPARISON, EXPLORATION, METHODS, TRAINING, VALIDATION
 
     pages = {
         COMPARISON: render_comparison_page,
         EXPLORATION: render_exploration_page,
+        METHODS: render_training_page,
+        TRAINING: render_training_page,
         VALIDATION: render_validation_page,
     }
     return pages.get(document["schema"], render_run_page)
@@ -81,13 +84,16 @@ def _page(document: Document) -> Callable[[Document], str]:
 def _text(document: Document, width: int, colour: bool) -> Callable[[Document], str]:
     from ipusim.report.compare import render_comparison
     from ipusim.report.explore import render_exploration
-    from ipusim.report.saved import COMPARISON, EXPLORATION, VALIDATION
+    from ipusim.report.saved import COMPARISON, EXPLORATION, METHODS, TRAINING, VALIDATION
     from ipusim.report.terminal import render_run
+    from ipusim.report.training import render_methods, render_training
     from ipusim.report.validation import render_validation
 
     texts: dict[str, Callable[..., str]] = {
         COMPARISON: render_comparison,
         EXPLORATION: render_exploration,
+        METHODS: render_methods,
+        TRAINING: render_training,
         VALIDATION: render_validation,
     }
     render = texts.get(document["schema"], render_run)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from ipusim.cli.exit_codes import INTERRUPTED
 from ipusim.cli.files import missing_folders
@@ -33,6 +35,7 @@ def command(
     log: Path | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    html: Annotated[Path | None, Parameter(name="--html")] = None,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> int:
@@ -66,10 +69,12 @@ def command(
         those of all trainings in this folder.
     resume
         Go on from the checkpoint, if it exists.
+    html
+        Write the report as a page to this file, too.
     """
     chosen = [name.strip() for name in compare.split(",") if name.strip()]
     _check(method, chosen, {"--steps": steps, "--seeds": seeds, "--threads": threads}, seed)
-    _check_files(chosen, no_execute, log, checkpoint, resume, output)
+    _check_files(chosen, no_execute, log, checkpoint, resume, html, output)
     with termination_as_interrupt():
         if chosen:
             from ipusim.training.comparing import compare_methods
@@ -79,7 +84,7 @@ def command(
                 folder=checkpoint,
                 resume=resume,
             )
-            return _show_comparison(document, checkpoint, as_json, output)
+            return _show_comparison(document, checkpoint, as_json, html, output)
         from ipusim.training.train import train
 
         try:
@@ -97,18 +102,20 @@ def command(
             return INTERRUPTED
     from ipusim.report.training import render_training
 
-    _show(document, render_training, as_json, output)
+    _show(document, render_training, as_json, html, output)
     return 0
 
 
-def _show_comparison(document: dict[str, Any], folder: Path | None, as_json: bool, output: Path | None) -> int:
+def _show_comparison(
+    document: dict[str, Any], folder: Path | None, as_json: bool, html: Path | None, output: Path | None
+) -> int:
     """Show what several methods have reached, and say what is missing; return the exit code."""
     from ipusim.report.training import render_methods
 
-    if document["runs"] or wants_json(as_json, output):
-        _show(document, render_methods, as_json, output)
-    for reason in document["infeasible"].values():
-        _tell(reason)
+    _show(document, render_methods, as_json, html, output)
+    if wants_json(as_json, output):
+        for reason in document["infeasible"].values():
+            _tell(reason)
     if document["interrupted"]:
         shown = "what was finished is shown; " if document["runs"] else ""
         _tell(f"ipusim: interrupted; {shown}{_way_on(folder)}")
@@ -117,8 +124,17 @@ def _show_comparison(document: dict[str, Any], folder: Path | None, as_json: boo
 
 
 def _show(
-    document: dict[str, Any], render: Callable[[dict[str, Any], int, bool], str], as_json: bool, output: Path | None
+    document: dict[str, Any],
+    render: Callable[[dict[str, Any], int, bool], str],
+    as_json: bool,
+    html: Path | None,
+    output: Path | None,
 ) -> None:
+    if html is not None:
+        from ipusim.files.atomic import write_atomic
+        from ipusim.report.html.train import render_training_page
+
+        write_atomic(html, render_training_page(document))
     if wants_json(as_json, output):
         from ipusim.report.json import render_json
 
@@ -162,9 +178,15 @@ def _check(method: str | None, methods: list[str], counts: dict[str, int | None]
 
 
 def _check_files(
-    methods: list[str], no_execute: bool, log: Path | None, checkpoint: Path | None, resume: bool, output: Path | None
+    methods: list[str],
+    no_execute: bool,
+    log: Path | None,
+    checkpoint: Path | None,
+    resume: bool,
+    html: Path | None,
+    output: Path | None,
 ) -> None:
-    problems = missing_folders(("--log", log), ("--checkpoint", checkpoint), ("--output", output))
+    problems = missing_folders(("--log", log), ("--checkpoint", checkpoint), ("--html", html), ("--output", output))
     given = {"--log": log is not None, "--no-execute": no_execute}
     if methods:
         problems += [

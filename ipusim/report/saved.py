@@ -13,6 +13,8 @@ RUN = "ipusim-result-1"
 COMPARISON = "ipusim-comparison-1"
 EXPLORATION = "ipusim-exploration-1"
 VALIDATION = "ipusim-validation-1"
+TRAINING = "ipusim-training-1"
+METHODS = "ipusim-training-comparison-1"
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     RUN: (
@@ -24,12 +26,17 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
         *("sensitivity", "price_of_constraints", "summary"),
     ),
     VALIDATION: ("chip", "options", "versions", "passed", "n_points", "sources", "fitted_constants"),
+    TRAINING: (
+        *("workload", "chip", "method", "steps", "seed", "batch", "n_weights", "density", "layer_densities"),
+        *("programs", "tile_sram_bytes", "pattern_update_s", "topology_share", "trained", "log"),
+    ),
+    METHODS: ("workload", "chip", "methods", "seeds", "interrupted", "not_run", "infeasible", "summary", "runs"),
     COMPARISON: ("workload", "chip", "options", "seed", "versions", "baselines", "cells", "break_even", "summary"),
 }
 
 
 def load_result(path: Path) -> dict[str, Any]:
-    """Return the document in a file that ``ipusim run``, ``compare``, ``explore`` or ``validate`` has written.
+    """Return the document in a file that a command such as ``ipusim run`` has written.
 
     Raises
     ------
@@ -48,7 +55,7 @@ def load_result(path: Path) -> dict[str, Any]:
     if schema not in _NEEDED:
         hint = "save one with: ipusim run WORKLOAD --profile -o FILE.json"
         raise BadInputError(
-            [Problem(str(path), 0, 0, "", "is no result of ipusim run, compare, explore or validate", hint)]
+            [Problem(str(path), 0, 0, "", "is no result of ipusim run, compare, explore, train or validate", hint)]
         )
     missing = [name for name in _NEEDED[schema] if name not in document]
     if missing:

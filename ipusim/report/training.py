@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from ipusim.report.canvas import HEADING, QUIET, columns, draw, heading, indented, sentence
+from ipusim.report.canvas import BAD, HEADING, QUIET, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.numbers import (
     format_bytes,
     format_count,
@@ -18,10 +17,9 @@ from ipusim.report.numbers import (
     format_scaled,
     format_seconds,
 )
+from ipusim.report.training_words import PROGRAMS, accuracy_text, training_summary
 
 Document = Mapping[str, Any]
-
-_TITLES = {"step": "training step", "dense_gradients": "dense gradients", "forward": "forward pass"}
 
 
 def render_training(document: Document, width: int = 80, colour: bool = False) -> str:
@@ -49,42 +47,53 @@ def render_training(document: Document, width: int = 80, colour: bool = False) -
 
 
 def render_methods(document: Document, width: int = 80, colour: bool = False) -> str:
-    """Return the table of several methods: mean and standard deviation over the seeds."""
-    runs: dict[str, list[Document]] = {}
-    for run in document["runs"]:
-        runs.setdefault(run["method"], []).append(run)
-    n_seeds = max(len(each) for each in runs.values())
-    first = document["runs"][0]
-    head = f"{document['workload']} on {document['chip']}"
-    note = f"{first['steps']:,} steps of {first['batch']}, {n_seeds} seed{'s' if n_seeds > 1 else ''}"
-    table = columns("left", *["right"] * 7)
-    table.add_row("method", "accuracy, %", "kept", "train", "test", "cycles", "a step", "tile", style=QUIET)
-    for method, each in runs.items():
-        table.add_row(method, *_method_row(each))
-    closing = (
-        "Accuracy: mean and standard deviation over the seeds. Train and test: useful FLOPs of the training and of a "
-        "forward pass. Cycles: of the training, and of a step. Tile: bytes on the fullest one."
-    )
-    return draw(
-        [Text.assemble((head, HEADING), "  ", note), heading("Methods"), indented(table), sentence(closing)],
-        width,
-        colour,
-    )
+    """Return the table of several methods, means over the seeds, and what it comes to.
+
+    Parameters
+    ----------
+    document : Mapping
+        As ``ipusim.training.comparing.compare_methods`` returns it.
+    width : int
+        Columns of the terminal.
+    colour : bool
+        Whether to use colours and styles.
+    """
+    summary = document["summary"]
+    seeds = len(document["seeds"])
+    title = f"{document['workload']} on {document['chip']}"
+    note = f"{summary['steps']:,} steps, {seeds} seed{'s' if seeds != 1 else ''}"
+    parts: list[RenderableType] = [Text.assemble((title, HEADING), "  ", note)]
+    if document["interrupted"]:
+        parts.append(Text(f"INTERRUPTED: {document['not_run']} trainings were not run", BAD))
+    if summary["methods"]:
+        parts += [heading("Methods"), indented(_methods(summary["methods"])), sentence(_LEGEND, QUIET)]
+    return draw([*parts, heading("In short"), *bullets(training_summary(document))], width, colour)
 
 
-def _method_row(runs: Sequence[Document]) -> tuple[str, ...]:
-    accuracies = [100 * run["trained"]["accuracy"] for run in runs]
-    spread = f" ± {stdev(accuracies):.1f}" if len(runs) > 1 else ""
-    programs = [run["programs"] for run in runs]
-    return (
-        f"{fmean(accuracies):.1f}{spread}",
-        format_percent(runs[0]["density"]),
-        format_scaled(fmean(run["trained"]["flops"] for run in runs), ""),
-        format_scaled(fmean(each["forward"]["flops"] for each in programs), ""),
-        format_scaled(fmean(run["trained"]["cycles"] for run in runs), ""),
-        format_count(fmean(each["step"]["cycles"] for each in programs)),
-        format_bytes(max(part["max_tile_bytes"] for each in programs for part in each.values())),
-    )
+_LEGEND = (
+    "Means over the seeds. Accuracy in percent, with its standard deviation; at equal cycles: those of the cheapest "
+    "training, while those of the others are under way. Train, test: useful FLOPs of the training and of a forward "
+    "pass. Cycles: of the training. Tile: bytes on the fullest one."
+)
+
+
+def _methods(rows: Sequence[Document]) -> RenderableType:
+    table = columns("left", *["right"] * 8)
+    table.padding = (0, 1, 0, 0)
+    table.add_row("method", "accuracy", "at equal c.", "kept", "train", "test", "cycles", "a step", "tile", style=QUIET)
+    for row in rows:
+        table.add_row(
+            row["method"],
+            accuracy_text(row["accuracy"]),
+            accuracy_text(row["accuracy_at_equal_cycles"]),
+            format_percent(row["density"]),
+            format_scaled(row["training_flops"], ""),
+            format_scaled(row["inference_flops"], ""),
+            format_scaled(row["cycles"], ""),
+            format_count(row["cycles_per_step"]),
+            format_bytes(row["max_tile_bytes"]),
+        )
+    return table
 
 
 def _reached(line: Document) -> RenderableType:
@@ -104,7 +113,7 @@ def _programs(programs: Document) -> RenderableType:
         phases = (format_scaled(cost["cycles_by_phase"][phase], "") for phase in ("compute", "exchange", "sync"))
         figures = (format_scaled(cost["flops"], ""), format_joules(cost["energy_j"]))
         table.add_row(
-            _TITLES[name], format_count(cost["cycles"]), *phases, *figures, format_bytes(cost["max_tile_bytes"])
+            PROGRAMS[name], format_count(cost["cycles"]), *phases, *figures, format_bytes(cost["max_tile_bytes"])
         )
     return table
 

@@ -55,7 +55,7 @@ function choose(cell) {
       x: [cell.cycles_by_phase[phase] || 0, dense.cycles_by_phase[phase] || 0],
       text: [cell, dense].map((each) => (each.cycles ? `${phase} ${text.count(each.cycles_by_phase[phase])}, ${text.percent(each.cycles_by_phase[phase] / each.cycles)}` : each.status)), hoverinfo: "text", textposition: "none",
     })),
-    layout: { barmode: "stack", xaxis: { title: { text: "cycles" }, rangemode: "tozero" }, legend: { orientation: "h", y: 1.2, traceorder: "normal" } },
+    layout: { barmode: "stack", xaxis: { title: { text: "cycles" }, rangemode: "tozero" } },
   }));
 }
 for (const row of document.querySelectorAll("#all tr[data-cell]")) {
