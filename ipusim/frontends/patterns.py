@@ -23,6 +23,9 @@ F32Array = NDArray[np.float32]
 VALUED = "magnitude"
 """The pattern that looks at the values of its tensor."""
 
+GIVEN = "given"
+"""The pattern that names every block; of the weights of a convolution those of each element of the kernel."""
+
 
 def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
     """Return the non-zero blocks of a sparse tensor, in its own block size; with data only if its file brings values.
@@ -41,7 +44,7 @@ def tensor_blocks(tensor: Tensor, seed: int) -> Blocks:
     """
     assert tensor.sparsity is not None
     sparsity = tensor.sparsity
-    if sparsity.kernel:
+    if sparsity.kernel and sparsity.pattern != GIVEN:
         return _at_kernel_elements(tensor, sparsity, seed)
     options = tuple(sorted((name, _frozen(value)) for name, value in sparsity.options.items()))
     key = (tensor.shape[0], tensor.shape[1], sparsity.block_size, sparsity.density, sparsity.pattern, options)
@@ -81,8 +84,18 @@ def _at_kernel_elements(tensor: Tensor, sparsity: Sparsity, seed: int) -> Blocks
 def _matrix_values(tensor: Tensor, kernel: tuple[int, ...], seed: int) -> F32Array:
     """Return the values of a convolution's weights as a matrix, those of the channels at each element of the kernel."""
     shape = (tensor.shape[0], tensor.shape[1] // prod(kernel), *kernel)
-    weights = tensor_values(replace(tensor, shape=shape, sparsity=None), seed)
-    return np.moveaxis(weights, 1, -1).reshape(tensor.shape)
+    return matrix_values(replace(tensor, shape=shape, sparsity=None), seed)
+
+
+def matrix_values(tensor: Tensor, seed: int) -> F32Array:
+    """Return the values of a weight as sparse products store it: float32 [out, kernel elements * in], or a matrix."""
+    weights = tensor_values(tensor, seed)
+    return np.ascontiguousarray(np.moveaxis(weights, 1, -1).reshape(matrix_shape(tensor.shape)))
+
+
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the extents of a weight as sparse products store it, those of a matrix unchanged."""
+    return shape[0], prod(shape[1:])
 
 
 def non_zeros(tensor: Tensor, seed: int) -> int:

@@ -24,11 +24,14 @@ class Layer:
         The first op that reads it.
     forward_flops : int
         Of all ops that read it, in one dense pass forward.
+    may_be_sparse : bool
+        All ops that read it take it sparse: products, and convolutions with one group of channels.
     """
 
     weight: WeightShape
     op: str
     forward_flops: int
+    may_be_sparse: bool = True
 
 
 def weight_layers(graph: Graph) -> tuple[Layer, ...]:
@@ -55,7 +58,8 @@ def weight_layers(graph: Graph) -> tuple[Layer, ...]:
         before = found.get(name)
         shape = before.weight if before else _shape(graph.tensors[name], op)
         first = before.op if before else op.name
-        found[name] = Layer(shape, first, flops + (before.forward_flops if before else 0))
+        flops += before.forward_flops if before else 0
+        found[name] = Layer(shape, first, flops, before.may_be_sparse if before else _may_be_sparse(graph, name))
     return tuple(found.values())
 
 
@@ -79,6 +83,12 @@ def _weight_of(graph: Graph, op: Op, inputs: set[str]) -> str | None:
         return None
     given = [name for name in op.inputs if name in inputs and len(graph.tensors[name].shape) == 2]
     return given[-1] if given and op.inputs[0] != op.inputs[1] else None
+
+
+def _may_be_sparse(graph: Graph, weight: str) -> bool:
+    """Return whether all ops that read a tensor take it sparse."""
+    readers = ((op, index) for op in graph.ops for index, name in enumerate(op.inputs) if name == weight)
+    return all(index in find_op(op.kind).sparse_inputs and op.attrs.get("groups", 1) == 1 for op, index in readers)
 
 
 def _shape(weight: Tensor, op: Op) -> WeightShape:

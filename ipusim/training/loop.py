@@ -55,10 +55,7 @@ class Training:
         self.programs = Programs(workload, chip, setup, setup.with_masks(masks))
         self.programs.step()
         weights = initial_weights(setup, masks)
-        states = {
-            name: np.zeros(setup.graph.tensors[name.rpartition("#")[0]].shape, np.float32)
-            for name in self.programs.states
-        }
+        states = {name: np.zeros(weights[name.rpartition("#")[0]].shape, np.float32) for name in self.programs.states}
         self.state = State(0, weights, states, masks)
         self._inputs: dict[str, F32Array] = {}
 

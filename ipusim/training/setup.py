@@ -12,13 +12,14 @@ from ipusim.errors import BadInputError, Problem
 from ipusim.formats import WHOLE_NUMBERS
 from ipusim.frontends.build import assemble_graph
 from ipusim.frontends.model import Workload
+from ipusim.frontends.patterns import matrix_shape, matrix_values
 from ipusim.frontends.training_entry import MethodName, TrainingEntry
 from ipusim.frontends.values import tensor_values
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Sparsity
 from ipusim.sparse.patterns.given import given_option
 from ipusim.training.data import F32Array, random_scores
-from ipusim.training.distribution import layer_densities
+from ipusim.training.distribution import DistributionError, layer_densities
 from ipusim.training.layers import weight_layers
 from ipusim.training.topology import BoolArray, DropSchedule
 
@@ -35,7 +36,7 @@ class Setup:
     ----------
     entry : TrainingEntry
     graph : Graph
-        Forward ops up to the loss and the predictions; all weights dense.
+        Forward ops up to the loss and the predictions; all weights dense, those of convolutions with all dimensions.
     weights : tuple of str
         Inputs that are trained.
     densities : mapping of str to float
@@ -92,7 +93,8 @@ def prepare(
     Raises
     ------
     BadInputError
-        The workload has no ``training``, or a block size that does not divide a sparse weight.
+        The workload has no ``training``, a block size that does not divide a sparse weight, or more weights that stay
+        dense than the density keeps.
     """
     entry = workload.training
     if entry is None:
@@ -106,7 +108,10 @@ def prepare(
     bound = (entry.inputs.images, entry.inputs.targets)
     trained = needed(graph, (entry.loss,)).inputs
     weights = tuple(name for name in trained if name not in bound and graph.tensors[name].dtype != WHOLE_NUMBERS)
-    densities = {} if chosen == "dense" else _densities(graph, weights, entry)
+    try:
+        densities = {} if chosen == "dense" else _densities(graph, weights, entry)
+    except DistributionError as error:
+        raise BadInputError([workload.document.problem(("training", "sparsity", "density"), str(error))]) from None
     problems = _block_problems(workload, graph, densities, entry.sparsity.block_size)
     if problems:
         raise BadInputError(problems)
@@ -118,7 +123,7 @@ def initial_masks(setup: Setup) -> dict[str, BoolArray]:
     size = setup.entry.sparsity.block_size
     masks = {}
     for name, density in setup.densities.items():
-        rows, cols = setup.graph.tensors[name].shape
+        rows, cols = matrix_shape(setup.graph.tensors[name].shape)
         shape = (rows // size, cols // size)
         count = max(1, round(density * shape[0] * shape[1]))
         order = np.argsort(random_scores(shape, setup.seed, f"{name} mask").reshape(-1), kind="stable")
@@ -131,15 +136,17 @@ def initial_masks(setup: Setup) -> dict[str, BoolArray]:
 def initial_weights(setup: Setup, masks: Masks) -> dict[str, F32Array]:
     """Return the weights before the first step, zeros where nothing is kept.
 
-    Those of a sparse weight are divided by the root of its density, so that sums have the variance of dense ones.
+    Those of a sparse weight are divided by the root of its density, so that sums have the variance of dense ones; of a
+    convolution they are a matrix, as they lie on the chip.
     """
     found = {}
     for name in setup.weights:
-        values = tensor_values(setup.graph.tensors[name], setup.seed)
-        mask = masks.get(name)
-        if mask is not None:
-            values = values * np.float32(1.0 / float(mask.mean()) ** 0.5) * expanded(mask, values.shape)
-        found[name] = values
+        tensor, mask = setup.graph.tensors[name], masks.get(name)
+        if mask is None:
+            found[name] = tensor_values(tensor, setup.seed)
+            continue
+        values = matrix_values(tensor, setup.seed)
+        found[name] = values * np.float32(1.0 / float(mask.mean()) ** 0.5) * expanded(mask, values.shape)
     return found
 
 
@@ -161,14 +168,17 @@ def needed(graph: Graph, outputs: Sequence[str]) -> Graph:
 
 
 def _densities(graph: Graph, weights: Sequence[str], entry: TrainingEntry) -> dict[str, float]:
-    """Return the density of every matrix among the weights that is not to stay dense; convolutions are dense."""
-    layers = [layer.weight for layer in weight_layers(graph) if layer.weight.name in weights]
-    matrices = [each for each in layers if not each.kernel and len(graph.tensors[each.name].shape) == 2]
+    """Return the density of every weight of a product or convolution that is not to stay dense.
+
+    Weights that cannot be sparse are no part of the network's density, as in RigL's networks with depthwise layers.
+    """
+    layers = [layer for layer in weight_layers(graph) if layer.weight.name in weights]
+    candidates = [layer.weight for layer in layers if layer.may_be_sparse]
     options = entry.sparsity
-    dense = [each.name for each in matrices if any(fnmatchcase(each.name, pattern) for pattern in options.dense)]
-    if not matrices:
+    dense = [each.name for each in candidates if any(fnmatchcase(each.name, pattern) for pattern in options.dense)]
+    if not candidates:
         return {}
-    found = layer_densities(matrices, float(options.density), options.distribution, dense)
+    found = layer_densities(candidates, float(options.density), options.distribution, dense)
     return {name: density for name, density in found.items() if density < 1.0}
 
 
@@ -178,5 +188,5 @@ def _block_problems(workload: Workload, graph: Graph, sparse: Mapping[str, float
     return [
         workload.document.problem(place, f"{size} does not divide the weight {name!r} of {list(shape)}")
         for name, shape in shapes.items()
-        if shape[0] % size or shape[1] % size
+        if any(extent % size for extent in shape[:2])
     ]
