@@ -95,6 +95,7 @@ class Cell:
             "rms_relative_error": outcome.rms_relative_error,
             "propagation_steps": outcome.propagation_steps,
             **{f"update_{name}": (outcome.pattern_update or {}).get(name) for name in UPDATE},
+            **{f"model_{name}": (outcome.uncertainty or {}).get(name) for name in ("mean_error", "worst_error")},
             "plan": outcome.plan,
         }
 

@@ -76,6 +76,10 @@ class Result(Protocol):
         """Figures and plans of the operators."""
 
     @property
+    def uncertainty(self) -> Mapping[str, Any] | None:
+        """How far off the cycles may be, if it fits."""
+
+    @property
     def infeasible(self) -> Mapping[str, Any] | None:
         """Why it does not fit."""
 
@@ -111,6 +115,8 @@ class Outcome:
     max_relative_error, rms_relative_error : float or None
         Of the outputs against float64 (see :class:`~ipusim.pipeline.errors.OutputErrors`); None where they were not
         executed or are not finite.
+    uncertainty : Mapping or None
+        How far off the cycles may be (see :func:`ipusim.pipeline.uncertainty.uncertainty`).
     """
 
     status: str
@@ -128,6 +134,7 @@ class Outcome:
     energy_by_component: Mapping[str, float] = field(default_factory=dict)
     max_relative_error: float | None = None
     rms_relative_error: float | None = None
+    uncertainty: Mapping[str, Any] | None = None
 
 
 def outcome_of(simulate: Callable[[], Result], errors: Errors | None = None) -> Outcome:
@@ -172,6 +179,7 @@ def _figures(run: Result) -> Outcome:
         plan=_plans(run.ops),
         pattern_update=_pattern_update(run.ops),
         propagation_steps=_propagation_steps(run.ops),
+        uncertainty=run.uncertainty,
     )
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from ipusim.comparison.break_even import BreakEven, break_evens
 from ipusim.comparison.cell import Cell
 from ipusim.comparison.outcome import NOT_RUN
+from ipusim.comparison.uncertainty import uncertainty_by_mode
 from ipusim.report.compare_csv import comparison_rows
+from ipusim.report.display import Displayed
 
 SCHEMA = "ipusim-comparison-1"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Displayed):
     """Dense against sparse.
 
     Attributes
@@ -39,6 +41,8 @@ class Comparison:
         What to know when reading it.
     interrupted : bool
         Whether the user stopped it; the cells that were not run have no figures.
+    limits : Mapping
+        What it rests on and leaves out (see :func:`ipusim.pipeline.limits.limits`).
     """
 
     workload: str
@@ -51,6 +55,7 @@ class Comparison:
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -92,6 +97,8 @@ class Comparison:
             "cells": self._dicts(self.cells),
             "break_even": [even.to_dict() for even in self.break_even()],
             "summary": self.summary,
+            **self.limits,
+            "uncertainty": uncertainty_by_mode((*self.baselines, *self.cells)),
         }
 
     @staticmethod
@@ -104,7 +111,10 @@ class Comparison:
 
         return render_comparison_page(self.to_dict())
 
-    def _repr_html_(self) -> str:
+    def display_texts(self) -> tuple[str, str]:
+        """Return the report as plain text and as a piece of HTML without scripts."""
+        from ipusim.report.compare import render_comparison
         from ipusim.report.html.compare import render_comparison_part
 
-        return render_comparison_part(self.to_dict())
+        document = self.to_dict()
+        return render_comparison(document), render_comparison_part(document)

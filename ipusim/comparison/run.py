@@ -20,6 +20,7 @@ from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.model import Workload
 from ipusim.pipeline.compiling import ChipLike, WorkloadLike, load_inputs
 from ipusim.pipeline.errors import OutputErrors, output_errors
+from ipusim.pipeline.limits import limits
 from ipusim.pipeline.processes import default_workers
 from ipusim.pipeline.run import versions
 from ipusim.pipeline.simulation import Progress, simulate
@@ -173,6 +174,7 @@ def evaluate(
         cells=tuple(cell for cell in cells if cell.point.mode != DENSE),
         notes=sweep.space.notes,
         interrupted=interrupted,
+        limits=limits(sweep.chip),
     )
 
 

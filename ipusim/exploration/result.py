@@ -21,7 +21,9 @@ from ipusim.exploration.space import Space
 from ipusim.exploration.store import Store
 from ipusim.exploration.summary import summary
 from ipusim.exploration.survey import Survey, survey, verdicts
+from ipusim.pipeline.limits import limits
 from ipusim.pipeline.run import versions
+from ipusim.report.display import Displayed
 
 SCHEMA = "ipusim-exploration-1"
 
@@ -29,7 +31,7 @@ MOST_REASONS = 10
 
 
 @dataclass(frozen=True)
-class Exploration:
+class Exploration(Displayed):
     """Finished points of a space, and what follows from them.
 
     Attributes
@@ -196,6 +198,7 @@ class Exploration:
             },
             "cloud": self.cloud(),
             "summary": summary(self),
+            **limits(self.space.chip),
         }
 
     def cloud(self, most: int = 2000) -> list[list[float]]:
@@ -210,9 +213,10 @@ class Exploration:
 
         return render_exploration_page(self.to_dict())
 
-    def _repr_html_(self) -> str:
-        from html import escape
-
+    def display_texts(self) -> tuple[str, str]:
+        """Return the report as plain text and as a piece of HTML without scripts."""
         from ipusim.report.explore import render_exploration
+        from ipusim.report.html.explore import render_exploration_part
 
-        return f"<pre>{escape(render_exploration(self.to_dict()))}</pre>"
+        document = self.to_dict()
+        return render_exploration(document), render_exploration_part(document)

@@ -17,25 +17,20 @@ from ipusim.frontends.patterns import non_zeros
 from ipusim.ir.tensor import Op
 from ipusim.ops.registry import find_op
 from ipusim.pipeline.compiling import Compiled
+from ipusim.pipeline.limits import NOT_MODELLED, assumed_constants
 from ipusim.pipeline.uncertainty import uncertainty
 from ipusim.plan.graph import Plan
 from ipusim.plan.tile_plan import TilePlan
+from ipusim.report.display import Displayed
 from ipusim.report.layers import layer_rows
 
 SCHEMA = "ipusim-result-1"
-
-NOT_MODELLED = (
-    "host transfers",
-    "compute overlapping with exchange",
-    "bank conflicts inside a tile",
-    "exchange routes (only bandwidth, distance and control)",
-)
 
 PHASES = ("compute", "exchange", "sync")
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Displayed):
     """One workload, simulated on one chip.
 
     Attributes
@@ -298,7 +293,7 @@ class Run:
     @property
     def assumed_constants(self) -> int:
         """Number of the chip's constants whose value is assumed."""
-        return sum(entry.confidence == "assumed" for entry in self.compiled.chip.provenance.values())
+        return assumed_constants(self.compiled.chip)
 
     def to_chrome_trace(self, tiles: Sequence[int] = ()) -> str | None:
         """Return the run as a Chrome trace (JSON text) with tracks of `tiles`, or None if it does not fit."""
@@ -318,10 +313,13 @@ class Run:
 
         return render_run_page(self.to_dict(profile=True))
 
-    def _repr_html_(self) -> str:
+    def display_texts(self) -> tuple[str, str]:
+        """Return the report as plain text and as a piece of HTML without scripts."""
         from ipusim.report.html.run import render_run_part
+        from ipusim.report.terminal import render_run
 
-        return render_run_part(self.to_dict())
+        document = self.to_dict()
+        return render_run(document), render_run_part(document)
 
     def _op_flops(self, op: Op) -> int:
         graph = self.compiled.graph

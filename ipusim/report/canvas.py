@@ -77,6 +77,14 @@ def columns(*justify: str) -> Table:
     return table
 
 
+def elided(text: str, most: int) -> str:
+    """Return `text` in at most so many characters: without its middle, which says least of dotted names."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
 def bar(fraction: float, width: int, style: str) -> Text:
     """Return a bar of `width` columns filled to `fraction` (0 to 1)."""
     filled = round(max(0.0, min(1.0, fraction)) * width)

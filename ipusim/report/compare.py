@@ -31,6 +31,7 @@ from ipusim.report.numbers import (
     format_seconds,
     format_shares,
 )
+from ipusim.report.trust import comparison_uncertainty, limit_parts
 
 _MOST_SECTIONS = 6
 _MOST_SENTENCES = 16
@@ -59,7 +60,9 @@ def render_comparison(document: Document, width: int = 80, colour: bool = False)
             parts += _section(baseline, cells.get(condition_key(baseline), []), width)
     else:
         parts += _overview(document, width)
-    return draw([*parts, *_conclusion(document)], width, colour)
+    return draw(
+        [*parts, *_conclusion(document), *limit_parts(document, comparison_uncertainty(document))], width, colour
+    )
 
 
 def _head(document: Document) -> list[RenderableType]:

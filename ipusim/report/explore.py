@@ -12,6 +12,7 @@ from ipusim.report.canvas import BAD, HEADING, QUIET, bar, bullets, columns, dra
 from ipusim.report.explore_scatter import scatter
 from ipusim.report.explore_words import figure_text, figure_words, parameter_name, parameter_text, value_text
 from ipusim.report.numbers import format_count, format_percent, format_seconds
+from ipusim.report.trust import OF_A_SPACE, limit_parts
 
 Document = Mapping[str, Any]
 
@@ -61,7 +62,7 @@ def render_exploration(document: Document, width: int = 80, colour: bool = False
     parts += _effects(document)
     parts += _reasons(document)
     parts += [heading("In short"), *bullets(document["summary"])]
-    return draw(parts, width, colour)
+    return draw([*parts, *limit_parts(document, [OF_A_SPACE])], width, colour)
 
 
 def render_status(status: Document) -> str:

@@ -24,12 +24,12 @@ from ipusim.report.numbers import (
 )
 from ipusim.report.operators import operator_parts
 from ipusim.report.tile_map import tile_parts
+from ipusim.report.trust import limit_parts, uncertainty_sentences
 
 Result = Mapping[str, Any]
 
 _PHASE_STYLE = {"compute": "green", "exchange": "yellow", "sync": "magenta"}
 _BAR = 32
-_MOST_REASONS = 3
 _MOST_TERMS = 16
 
 
@@ -52,11 +52,11 @@ def render_run(result: Result, width: int = 80, colour: bool = False, every_op: 
         parts += _infeasible(result["infeasible"])
     else:
         by_layer = shows_layers(result) and not every_op
-        table = layer_parts(result) if by_layer else operator_parts(result, every_op)
+        table = layer_parts(result) if by_layer else operator_parts(result, every_op, width)
         parts += [*_figures(result), *_phases(result), *table, *_memory(result), *_levers(result)]
         parts += tile_parts(result["profile"]) if result.get("profile") else []
         parts += [*_check(result), *_insights(result)]
-    return draw([*parts, *_limits(result)], width, colour)
+    return draw([*parts, *limit_parts(result, uncertainty_sentences(result))], width, colour)
 
 
 def _title(result: Result) -> RenderableType:
@@ -193,27 +193,3 @@ def _by_layer(terms: Mapping[str, int]) -> list[tuple[str, int]]:
         for name, found in together.items()
     ]
     return sorted(sums, key=lambda entry: -entry[1])
-
-
-def uncertainty_sentence(found: Mapping[str, Any]) -> str:
-    """Return in a sentence how far off the cycles of a result may be."""
-    outside = "; ".join(found["outside"][:_MOST_REASONS])
-    if found["mean_error"] is None:
-        return f"Uncertainty: not known, for {outside}."
-    text = (
-        f"Uncertainty: {format_percent(found['mean_error'])} on average and {format_percent(found['worst_error'])} at "
-    )
-    text += "most, as far as such products were measured"
-    if not found["outside"]:
-        return f"{text} (ipusim validate)."
-    return f"{text}, for {format_percent(found['validated_share'])} of the cycles; of the others: {outside}."
-
-
-def _limits(result: Result) -> list[RenderableType]:
-    missing = result.get("not_modelled") or ()
-    assumed = result.get("assumed_constants")
-    lines = [uncertainty_sentence(result["uncertainty"])] if result.get("uncertainty") else []
-    lines += [f"Not modelled: {'; '.join(missing)}."] if missing else []
-    if assumed is not None:
-        lines.append(f"The result rests on {assumed} assumed constants (ipusim chips show {result['chip']}).")
-    return [Text(""), *(sentence(line, QUIET) for line in lines)] if lines else []

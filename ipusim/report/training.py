@@ -18,6 +18,7 @@ from ipusim.report.numbers import (
     format_seconds,
 )
 from ipusim.report.training_words import PROGRAMS, accuracy_text, training_summary
+from ipusim.report.trust import limit_parts, uncertainty_sentences
 
 Document = Mapping[str, Any]
 
@@ -43,7 +44,7 @@ def render_training(document: Document, width: int = 80, colour: bool = False) -
     parts += [heading("Programs", "one run each"), indented(_programs(document["programs"]))]
     if document["pattern_update_s"]:
         parts += [heading("Change of the connections"), *_topology(document)]
-    return draw(parts, width, colour)
+    return draw([*parts, *limit_parts(document, uncertainty_sentences(document))], width, colour)
 
 
 def render_methods(document: Document, width: int = 80, colour: bool = False) -> str:
@@ -67,7 +68,8 @@ def render_methods(document: Document, width: int = 80, colour: bool = False) ->
         parts.append(Text(f"INTERRUPTED: {document['not_run']} trainings were not run", BAD))
     if summary["methods"]:
         parts += [heading("Methods"), indented(_methods(summary["methods"])), sentence(_LEGEND, QUIET)]
-    return draw([*parts, heading("In short"), *bullets(training_summary(document))], width, colour)
+    parts += [heading("In short"), *bullets(training_summary(document))]
+    return draw([*parts, *limit_parts(document)], width, colour)
 
 
 _LEGEND = (

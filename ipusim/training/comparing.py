@@ -11,6 +11,8 @@ import numpy as np
 
 from ipusim.frontends.training_entry import MethodName
 from ipusim.pipeline.compiling import ChipLike, WorkloadLike, load_inputs
+from ipusim.pipeline.limits import limits
+from ipusim.training.document import TrainingDocument
 from ipusim.training.programs import DoesNotFitError
 from ipusim.training.train import train
 
@@ -32,7 +34,7 @@ def compare_methods(
     progress: Progress | None = None,
     folder: Path | None = None,
     resume: bool = False,
-) -> Document:
+) -> TrainingDocument:
     """Train a workload by several methods from several seeds, and return what came of it, as a JSON-ready document.
 
     An interrupt (``KeyboardInterrupt``) ends it with what is finished; the document says so.
@@ -84,7 +86,7 @@ def compare_methods(
             break
         else:
             runs.append(done)
-    return {
+    found = {
         "schema": SCHEMA,
         "workload": loaded.name,
         "chip": target.name,
@@ -95,7 +97,9 @@ def compare_methods(
         "infeasible": infeasible,
         "summary": summarise(runs),
         "runs": runs,
+        **limits(target),
     }
+    return TrainingDocument(found)
 
 
 def summarise(runs: Sequence[Mapping[str, Any]]) -> Document:

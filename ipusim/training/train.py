@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ipusim.chip.model import Chip
+from ipusim.engine.timing import time_program
 from ipusim.frontends.model import Workload
 from ipusim.frontends.training_entry import MethodName
 from ipusim.pipeline.compiling import ChipLike, WorkloadLike, load_inputs
+from ipusim.pipeline.limits import limits
+from ipusim.pipeline.uncertainty import uncertainty
+from ipusim.training.document import TrainingDocument
 from ipusim.training.loop import Training
 from ipusim.training.programs import Part, Programs
 from ipusim.training.setup import Setup, initial_masks, prepare
@@ -35,7 +39,7 @@ def train(
     resume: bool = False,
     threads: int = 1,
     progress: Progress | None = None,
-) -> Document:
+) -> TrainingDocument:
     """Train a workload and return what came of it, as a JSON-ready document.
 
     Parameters
@@ -68,13 +72,14 @@ def train(
     setup = prepare(loaded, method, steps, seed)
     if not execute:
         programs = Programs(loaded, target, setup, setup.with_masks(initial_masks(setup)))
-        return _document(loaded, target, setup, programs)
+        return TrainingDocument(_document(loaded, target, setup, programs))
     training = Training(loaded, target, setup, threads)
     if resume and checkpoint is not None and checkpoint.exists():
         training.resume(checkpoint)
     training.run(log, checkpoint, progress)
     lines = [json.loads(line) for line in training.state.log]
-    return _document(loaded, target, setup, training.programs) | {"trained": lines[-1], "log": lines}
+    reached = {"trained": lines[-1], "log": lines}
+    return TrainingDocument(_document(loaded, target, setup, training.programs) | reached)
 
 
 def _document(workload: Workload, chip: Chip, setup: Setup, programs: Programs) -> Document:
@@ -100,7 +105,15 @@ def _document(workload: Workload, chip: Chip, setup: Setup, programs: Programs) 
         "topology_share": _topology_share(setup, step, gradients),
         "trained": None,
         "log": [],
+        **limits(chip),
+        "uncertainty": _uncertainty(step),
     }
+
+
+def _uncertainty(step: Part) -> Document:
+    program = step.compiled.program
+    assert program is not None
+    return uncertainty(step.compiled, time_program(program, step.compiled.chip).op_cycles)
 
 
 def _topology_share(setup: Setup, step: Part, gradients: Part | None) -> float:

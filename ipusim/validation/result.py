@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from ipusim.report.display import Displayed
 from ipusim.validation.constants import FittedConstant
 from ipusim.validation.errors import Predicted, bias, error_factor, mean_error, right_side
 from ipusim.validation.points import Source
@@ -141,7 +141,7 @@ class ConstantErrors:
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Displayed):
     """The model against all published measurements.
 
     Attributes
@@ -184,7 +184,10 @@ class Validation:
 
         return render_validation_page(self.to_dict())
 
-    def _repr_html_(self) -> str:
+    def display_texts(self) -> tuple[str, str]:
+        """Return the report as plain text and as a piece of HTML without scripts."""
+        from ipusim.report.html.validation import render_validation_part
         from ipusim.report.validation import render_validation
 
-        return f"<pre>{escape(render_validation(self.to_dict()))}</pre>"
+        document = self.to_dict()
+        return render_validation(document), render_validation_part(document)

@@ -48,6 +48,13 @@ def test_the_output_shown_is_what_the_first_command_prints(update_golden):
     assert printed == _block("text"), "run ./scripts/test tests/examples/test_readme.py --update-golden"
 
 
+def test_the_errors_of_the_model_are_those_that_the_reports_name():
+    from ipusim.report.validation_words import DOCUMENTED_ERRORS
+
+    rows = re.findall(r"^  \| (.*) \| (.*) \| (.*) \|$", _README.read_text(), re.MULTILINE)
+    assert tuple(rows[rows.index(("what", "points", "error")) + 1 :]) == DOCUMENTED_ERRORS
+
+
 def test_the_table_names_every_command():
     from ipusim.cli.main import COMMANDS
 

@@ -8,6 +8,7 @@ from typing import Any
 from ipusim.report.compare_precision import TITLES, precision_rows
 from ipusim.report.compare_words import by_condition, condition_key, condition_text, density_text
 from ipusim.report.html.page import render_page, render_part
+from ipusim.report.trust import comparison_uncertainty
 from ipusim.report.validation_words import DOCUMENTED_ERRORS
 
 Document = Mapping[str, Any]
@@ -51,6 +52,7 @@ def render_comparison_page(document: Document) -> str:
         precision_titles=TITLES,
         has_energy=any(cell["energy_j"] is not None for cell in (*document["baselines"], *cells)),
         validation=DOCUMENTED_ERRORS,
+        uncertainty=comparison_uncertainty(document),
     )
 
 

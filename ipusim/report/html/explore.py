@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipusim.report.explore_words import figure_text, figure_words, parameter_name, value_text
-from ipusim.report.html.page import render_page
+from ipusim.report.html.page import render_page, render_part
+from ipusim.report.trust import OF_A_SPACE
+from ipusim.report.validation_words import DOCUMENTED_ERRORS
 
 Document = Mapping[str, Any]
 
@@ -20,6 +22,7 @@ _SECTIONS = [
     ("points", "Points"),
     ("effects", "What matters"),
     ("reasons", "What does not run"),
+    ("trust", "Trust"),
 ]
 
 
@@ -54,10 +57,21 @@ def render_exploration_page(document: Document) -> str:
         columns=[*(item["label"] for item in data["parameters"]), *(item["label"] for item in data["objectives"])],
         rows=data["front"][:MOST_ROWS],
         effects=data["effects"],
+        validation=DOCUMENTED_ERRORS,
+        uncertainty=[OF_A_SPACE],
         prices=[
             (price["constraint"], _words(price["best_without"], parameters, objectives)) for price in _prices(document)
         ],
     )
+
+
+def render_exploration_part(document: Document) -> str:
+    """Return the answers and the first points of the front of an exploration as HTML for a notebook."""
+    objectives = [each.partition(":")[0] for each in document["objectives"]]
+    parameters = [*document["parameters"], *document["derived"]]
+    columns = [*map(parameter_name, parameters), *map(figure_words, objectives)]
+    rows = [_point(point, parameters, objectives)["texts"] for point in document["pareto"]]
+    return render_part("explore_part.html.j2", document=document, columns=columns, rows=rows)
 
 
 def _prices(document: Document) -> list[Mapping[str, Any]]:

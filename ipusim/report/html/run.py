@@ -9,7 +9,7 @@ from ipusim.report.html.page import render_page, render_part
 from ipusim.report.insight_words import insight_sentences
 from ipusim.report.layers import shows_layers
 from ipusim.report.plans import plan_line
-from ipusim.report.terminal import uncertainty_sentence
+from ipusim.report.trust import uncertainty_sentences
 from ipusim.report.validation_words import DOCUMENTED_ERRORS
 
 Result = Mapping[str, Any]
@@ -42,7 +42,7 @@ def render_run_page(result: Result) -> str:
         n_supersteps=len(profile["supersteps"].get("name", ())) if profile else 0,
         held=_held_at_peak(profile) if profile else (),
         validation=DOCUMENTED_ERRORS,
-        uncertainty=uncertainty_sentence(result["uncertainty"]) if result.get("uncertainty") else "",
+        uncertainty=uncertainty_sentences(result),
         **values,
     )
 

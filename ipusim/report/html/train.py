@@ -8,6 +8,7 @@ from typing import Any
 from ipusim.report.html.page import render_page, render_part
 from ipusim.report.training_series import by_method, method_series, runs_of
 from ipusim.report.training_words import PROGRAMS, accuracy_text, training_summary
+from ipusim.report.trust import uncertainty_sentences
 from ipusim.report.validation_words import DOCUMENTED_ERRORS
 
 Document = Mapping[str, Any]
@@ -46,6 +47,7 @@ def render_training_page(document: Document) -> str:
         lines=lines[:MOST_ROWS],
         n_lines=len(lines),
         validation=DOCUMENTED_ERRORS,
+        uncertainty=uncertainty_sentences(document),
         **_values(document),
     )
 

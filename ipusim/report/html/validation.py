@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ipusim.report.html.page import render_page
+from ipusim.report.html.page import render_page, render_part
 from ipusim.report.validation import LEGEND, constant_line, source_line
 
 _SECTIONS = [
@@ -49,9 +49,15 @@ def render_validation_page(document: Mapping[str, Any]) -> str:
         legend=LEGEND,
         lines=[source_line(source) for source in sources],
         constants=[constant_line(constant) for constant in document["fitted_constants"]],
-        problems=[
-            f"{each['name']}: {problem}"
-            for each in (*sources, *document["fitted_constants"])
-            for problem in each["problems"]
-        ],
+        problems=_problems(document),
     )
+
+
+def render_validation_part(document: Mapping[str, Any]) -> str:
+    """Return the table of errors of a validation as HTML for a notebook."""
+    return render_part("validation_part.html.j2", document=document, legend=LEGEND, problems=_problems(document))
+
+
+def _problems(document: Mapping[str, Any]) -> list[str]:
+    troubled = (*document["sources"], *document["fitted_constants"])
+    return [f"{each['name']}: {problem}" for each in troubled for problem in each["problems"]]

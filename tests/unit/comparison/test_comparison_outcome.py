@@ -19,6 +19,7 @@ def _run(**changes):
         "memory": {"max_tile_bytes": 300, "tile_sram_bytes": 1000},
         "ops": [{"name": "y", "plan": plan}, {"name": "z", "plan": {}}],
         "infeasible": None,
+        "uncertainty": None,
     }
     return SimpleNamespace(**fields | changes)
 

@@ -23,6 +23,7 @@ class _Fake:
     energy_j = None
     energy_by_component = None
     infeasible = None
+    uncertainty = None
 
     def __init__(self, workload, chip):
         graph = build_graph(workload)
@@ -210,7 +211,9 @@ def test_sentences_name_the_condition_where_there_are_several(sweep):
 
 
 def test_a_notebook_shows_the_report(sweep):
-    html = evaluate(sweep(densities="1/4", block_sizes="4"), 1)._repr_html_()
+    shown = evaluate(sweep(densities="1/4", block_sizes="4"), 1)._repr_mimebundle_()
+    html = shown["text/html"]
+    assert shown["text/plain"].startswith("one on bow  dense against sparse")
     assert html.startswith('<div class="ipusim-comparison"')
     assert "one on bow: dense against sparse" in html
     assert "Break-even density" in html

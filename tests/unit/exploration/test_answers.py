@@ -135,4 +135,12 @@ def test_the_report_has_80_columns_and_the_picture_is_the_same_each_time(undistu
     ):
         assert part in text
     assert plot_exploration(document, "svg") == plot_exploration(document, "svg")
-    assert ipusim.Exploration._repr_html_(undisturbed[0]).startswith("<pre>")
+    assert "of other chips than an unchanged Bow, nothing was measured" in " ".join(text.split())
+
+
+def test_a_notebook_shows_the_answers(undisturbed):
+    shown = undisturbed[0]._repr_mimebundle_()
+    assert shown["text/plain"] == render_exploration(undisturbed[0].to_dict())
+    assert shown["text/html"] == undisturbed[0]._repr_html_()
+    assert shown["text/html"].startswith('<div class="ipusim-exploration"')
+    assert "24 of 24 points finished" in shown["text/html"]

@@ -110,7 +110,9 @@ def test_the_same_input_gives_the_same_document(result):
 
 
 def test_a_notebook_shows_the_report(run):
-    html = run._repr_html_()
+    shown = run._repr_mimebundle_(include=None, exclude=None)
+    html = shown["text/html"]
+    assert shown["text/plain"].startswith(f"{run.workload} on {run.chip}")
     assert html.startswith('<div class="ipusim-run"')
     assert "layer" in html
 

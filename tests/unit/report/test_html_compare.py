@@ -107,3 +107,12 @@ def test_part_for_a_notebook_lists_the_cells(document):
 
 def test_same_document_gives_the_same_page(document):
     assert render_comparison_page(json.loads(json.dumps(document))) == render_comparison_page(document)
+
+
+def test_limits_are_said(document):
+    reason = "dynamic matmul was never measured in batches"
+    found = {"cells": 2, "validated_cells": 0, "mean_error": None, "worst_error": None, "outside": [reason]}
+    document |= {"uncertainty": [{"mode": "dynamic", **found}], "not_modelled": ["hosts"], "assumed_constants": 3}
+    page = render_comparison_page(document)
+    for word in (f"Uncertainty, dynamic: not known, for {reason}.", "Not modelled: hosts.", "3 assumed constants"):
+        assert word in page

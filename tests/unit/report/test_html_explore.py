@@ -4,7 +4,7 @@ import re
 import pytest
 from report_pages import HOSTILE, data_of, own_scripts, parsed
 
-from ipusim.report.html.explore import render_exploration_page
+from ipusim.report.html.explore import render_exploration_page, render_exploration_part
 from ipusim.report.html.page import MOST_BYTES
 
 
@@ -67,3 +67,25 @@ def test_page_needs_nothing_else(document):
 def test_nothing_allowed_is_a_page_too(document):
     page = render_exploration_page({**document, "pareto": [], "cloud": [], "sensitivity": {"cycles": []}})
     assert "What does not run" in page
+
+
+def test_part_for_a_notebook_has_answers_and_points(document):
+    part = render_exploration_part(document)
+    assert "<script" not in part
+    assert part.count("<tr>") == 3
+    for word in ("8 tiles are fastest.", "8.00 KiB", "a tile would need 9 KiB"):
+        assert word in part
+    document["summary"] = document["reasons"][0]["reason"] = HOSTILE
+    document["pareto"][0]["parameters"]["dtype"] = HOSTILE
+    assert "<img" not in render_exploration_part(document)
+
+
+def test_limits_are_said(document):
+    page = render_exploration_page(document | {"not_modelled": ["hosts"], "assumed_constants": 3})
+    for word in (
+        "Not modelled: hosts.",
+        "3 assumed constants",
+        "not given for points of a space",
+        "dense matmul, m = k",
+    ):
+        assert word in page

@@ -1,6 +1,6 @@
 import pytest
 
-from ipusim.report.canvas import bar, bullets, draw, sentence
+from ipusim.report.canvas import bar, bullets, draw, elided, sentence
 
 
 @pytest.mark.parametrize("unit", ["%", "KiB", "us", "TFLOP/s", "B"])
@@ -19,3 +19,8 @@ def test_bar(fraction, filled):
 
 def test_bullets_hang():
     assert draw(bullets(["one two three four"]), 12) == "  - one two\n    three\n    four\n"
+
+
+@pytest.mark.parametrize(("most", "shown"), [(20, "layers.0.ffn.up"), (9, "laye…n.up"), (8, "lay…n.up"), (1, "…")])
+def test_long_names_lose_their_middle(most, shown):
+    assert elided("layers.0.ffn.up", most) == shown

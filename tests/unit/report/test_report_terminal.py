@@ -135,3 +135,18 @@ def test_the_uncertainty_is_said(result, found, words):
     names = ("mean_error", "worst_error", "validated_share", "outside")
     result["uncertainty"] = dict(zip(names, found, strict=True))
     assert words in " ".join(render_run(result).split())
+
+
+def test_long_names_lose_their_middle_where_there_is_no_room(result):
+    result["energy_j"] = result["ops"][0]["energy_j"] = 1e-3
+    result["ops"][0]["name"] = "layers.11.attention.context.softmax.inverse_sum"
+    result["ops"][1]["fused_into"] = result["ops"][0]["name"]
+    text = render_run(result, every_op=True)
+    assert max(map(len, text.splitlines())) <= 80
+    (line,) = (line for line in text.splitlines() if " matmul " in line)
+    assert line.split() == [
+        *("layers.11.at….inverse_sum", "matmul", "64,000", "96.5", "%", "248", "T", "118", "MiB"),
+        *("10.0", "%", "1.00", "mJ"),
+    ]
+    assert "into layers.11.attention.context.softmax.inverse_sum" in " ".join(text.split())
+    assert "TFLOP/s" in render_run(result, 140, every_op=True)
