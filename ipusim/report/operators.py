@@ -104,7 +104,7 @@ def _details(ops: list[Op], most: int) -> RenderableType:
     for op in ops:
         name = elided(op["name"], most)
         if op.get("fused_into") and not _host(op):
-            table.add_row(Text(name, HEADING), "fused", Text(f"into {op['fused_into']}", QUIET))
+            table.add_row(Text(name, HEADING), "fused", Text(f"into {elided(op['fused_into'], most)}", QUIET))
             name = ""
         if op.get("plan"):
             table.add_row(Text(name, HEADING), "plan", Text(plan_line(op["plan"]), QUIET))

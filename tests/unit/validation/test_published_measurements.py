@@ -159,7 +159,7 @@ def test_the_page_needs_nothing_else_and_a_saved_result_gives_the_same(tmp_path,
     assert text.count("<tr><td>amp_vertex</td>") == 64
     assert "http://" not in text.split("<script")[0]
     assert main(["report", str(saved), "--diff", str(saved)]) == 2
-    assert "not explorations and validations" in capsys.readouterr().err
+    assert "not explorations, trainings and validations" in capsys.readouterr().err
 
 
 def test_names_on_the_page_are_no_markup():
