@@ -8,7 +8,7 @@ from typing import Any
 from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet
 from ipusim.codelets.work import Traffic
-from ipusim.cost.arithmetic import ceil_div, ceil_log2
+from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.energy import Work
 from ipusim.ir.program import VertexSet
 
@@ -35,11 +35,6 @@ def worker_cycles(in_range: int, out_of_range: int, row_elements: int, element_b
     """
     copy = 3 * ceil_div(row_elements, 4) if element_bytes == 1 else 2 * ceil_div(row_elements, 2)
     return (29 if update else 30) + in_range * (19 + copy) + out_of_range * 8
-
-
-def sorted_cycles(offsets: int, entries: int) -> int:
-    """Return the worker slots that sorted indices add: two searches among `offsets`, and 15 per entry found."""
-    return 2 * ceil_log2(max(offsets, 1)) * 10 + 15 * entries + 9 + 20
 
 
 def vertex_cycles(

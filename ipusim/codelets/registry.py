@@ -1,20 +1,17 @@
 """The vertex types by name.
 
-Every module of this package that defines ``CODELET`` is a vertex type. Its name is the module's name, and a module is
-imported on the first look-up of that name.
+Every module of this package that is not part of the machinery is a vertex type and defines ``CODELET``. Its name is the
+module's name, and a module is imported on the first look-up of that name.
 """
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from ipusim.codelets.work import WorkFormula, elementwise_work
+from ipusim.registry import Registry
 
 CycleFormula = Callable[[Mapping[str, int], Mapping[str, Any], Any], int]
 
@@ -57,24 +54,12 @@ class Codelet:
     work: WorkFormula = elementwise_work
 
 
-@cache
-def codelet_names() -> tuple[str, ...]:
-    """Return the names of all vertex types, sorted, importing every module of the package."""
-    modules = sorted(info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return tuple(name for name in modules if hasattr(import_module(f"ipusim.codelets.{name}"), "CODELET"))
+_CODELETS = Registry(
+    "ipusim.codelets", "CODELET", Codelet, {"op_constants", "reduce_common", "registry", "vectors", "work"}
+)
 
+codelet_names = _CODELETS.names
+"""The names of all vertex types, sorted."""
 
-@cache
-def codelet(name: str) -> Codelet:
-    """Return the vertex type called `name`.
-
-    Raises
-    ------
-    KeyError
-        When no module of the package defines it.
-    """
-    modules = {info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)])}
-    found = getattr(import_module(f"ipusim.codelets.{name}"), "CODELET", None) if name in modules else None
-    if not isinstance(found, Codelet):
-        raise KeyError(f"no codelet {name!r}; there are {', '.join(codelet_names())}")
-    return found
+codelet = _CODELETS.find
+"""``codelet(name)``: the vertex type of that name, or ``KeyError``."""

@@ -111,11 +111,6 @@ def vertex_cycles(
     return total + conv_group_groups * (overwrite + (sub_kernels - 1) * accumulate * groups)
 
 
-def buffer_bytes(partial_bytes: int, conv_group_grains: int) -> int:
-    """Return the bytes of the temporary buffer for `partial_bytes` of partials on the tile."""
-    return ceil_div(partial_bytes, conv_group_grains) + 200
-
-
 def _cycles(fields: Mapping[str, int], settings: Mapping[str, Any], chip: Any) -> int:
     workers, chains, stride = chip.worker_contexts, settings["chains"], settings["stride"]
     side = settings["conv_groups_per_group"]

@@ -21,14 +21,12 @@ from ipusim.errors import BadInputError, Problem
 from ipusim.formats import WHOLE_NUMBERS, round_to_format, round_to_scale
 from ipusim.frontends.array_files import F32Array, read_array
 from ipusim.ir.tensor import Init, Tensor
+from ipusim.sparse.patterns.random_words import N_SLICES, Slices, inverted, sliced
 
 Fill = Callable[[NDArray[np.uint32]], F32Array]
 
 _CHUNK = 1 << 16
-_SLICE_BITS = 12
-_INSIDE_BITS = 32 - _SLICE_BITS
 _LARGEST_QUANTILE = 1.0 - 2.0**-15
-_KNOT_GRID = 2.0**20
 
 MASKED = -10000.0
 """Added to scores that a causal mask hides: their exponentials are zero in every format."""
@@ -110,28 +108,14 @@ def _normal(words: NDArray[np.uint32]) -> F32Array:
     The distribution is cut into 4,096 slices of equal probability; a word picks a slice with its high bits and a place
     inside it with its low bits, so that the density is flat within a slice. Standard deviation 1.00004, kurtosis 3.00.
     """
-    knots, widths = _slices()
-    which = (words >> np.uint32(_INSIDE_BITS)).astype(np.intp)
-    values = (words & np.uint32((1 << _INSIDE_BITS) - 1)).astype(np.float32)
-    values += np.float32(0.5)
-    values *= np.float32(2.0**-_INSIDE_BITS)
-    values *= widths[which]
-    values += knots[which]
-    return values
+    return inverted(words, _slices())
 
 
 @cache
-def _slices() -> tuple[F32Array, F32Array]:
-    """Return the 4,097 bounds of the slices, and the 4,096 widths, as float32.
-
-    Bounds are rounded to 2**-20, which swallows what the logarithms of two machines may differ by.
-    """
+def _slices() -> Slices:
     quantile = NormalDist().inv_cdf
-    count = 1 << _SLICE_BITS
-    upper = [quantile(0.5 + i / count) for i in range(1, count // 2)] + [quantile(_LARGEST_QUANTILE)]
-    bounds = np.array([-x for x in reversed(upper)] + [0.0] + upper)
-    knots = (np.rint(bounds * _KNOT_GRID) / _KNOT_GRID).astype(np.float32)
-    return knots, np.diff(knots)
+    upper = [quantile(0.5 + i / N_SLICES) for i in range(1, N_SLICES // 2)] + [quantile(_LARGEST_QUANTILE)]
+    return sliced([-x for x in reversed(upper)] + [0.0] + upper)
 
 
 def _file_values(tensor: Tensor, init: Init) -> F32Array:

@@ -17,9 +17,9 @@ from ipusim.ir.regions import IntArray, Regions, in_rings, volume, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.bucket_variables import buckets_home, one_bucket, packed_weight, values_shape
 from ipusim.lower.builder import Builder
-from ipusim.lower.dynamic_phases import Control, from_home, propagation
+from ipusim.lower.dynamic_phases import Control, propagation
 from ipusim.lower.gradient_grid import build_gradient_grid
-from ipusim.lower.homes import home_bytes
+from ipusim.lower.homes import from_home, home_bytes
 from ipusim.lower.operands import bring
 from ipusim.plan.dynamic_fields import (
     Fields,

@@ -17,8 +17,8 @@ from ipusim.ir.tensor import Op
 from ipusim.lower.bucket_variables import buckets_of, packed_weight
 from ipusim.lower.builder import Builder
 from ipusim.lower.dynamic_grid import DynamicGrid, build_dynamic_grid, shared_pieces_home
-from ipusim.lower.dynamic_phases import Control, from_home, propagation
-from ipusim.lower.homes import home_bytes
+from ipusim.lower.dynamic_phases import Control, propagation
+from ipusim.lower.homes import from_home, home_bytes
 from ipusim.lower.operands import bring
 from ipusim.lower.reduction import Blocks, Shares, build_stage, next_shares, unreduced
 from ipusim.plan.dynamic_fields import (

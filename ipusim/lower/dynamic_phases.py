@@ -12,38 +12,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ipusim.cost.dynamic_overheads import DynamicOverheads, dynamic_overheads
-from ipusim.ir.program import FROM_HOME, Operand, Repeat, Superstep, TileArray, Transfers, Variable, VertexSet
-from ipusim.ir.regions import IntArray, Regions, whole_boxes
+from ipusim.ir.program import Operand, Repeat, Superstep, TileArray, Transfers, VertexSet
+from ipusim.ir.regions import whole_boxes
 from ipusim.lower.builder import Builder
 from ipusim.plan.dynamic_fields import Step
 
 CONTROL_WORD_BYTES = 4
-
-
-def from_home(
-    label: str, variable: Variable, tile: TileArray, regions: Regions, sent: IntArray, received: IntArray
-) -> Transfers:
-    """Return an exchange in which each tile receives its region from wherever it is.
-
-    Parameters
-    ----------
-    tile : int32 array [n]
-    regions : Regions [n]
-    sent, received : int64 arrays [n_tiles of the chip]
-        Bytes of each tile of the chip.
-    """
-    n = len(tile)
-    return Transfers(
-        variable=variable.name,
-        label=label,
-        source=np.full(n, FROM_HOME, dtype=np.int32),
-        regions=regions,
-        group=np.arange(n, dtype=np.int32),
-        group_indptr=np.arange(n + 1, dtype=np.int64),
-        group_tiles=tile,
-        bytes_sent=sent,
-        bytes_received=received,
-    )
 
 
 class Control:

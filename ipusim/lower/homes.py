@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.ir.intervals import Intervals, flat_runs, union
-from ipusim.ir.program import Home, Variable
+from ipusim.ir.program import FROM_HOME, Home, TileArray, Transfers, Variable
 from ipusim.ir.regions import IntArray, Regions
 
 LINEAR_MINIMUM_BYTES = 128
@@ -102,3 +102,29 @@ def home_bytes(variable: Variable, n_tiles: int) -> IntArray:
         regions = variable.home.regions
         np.add.at(total, variable.home.tile, (regions.end - regions.begin) * regions.count * variable.element_bytes)
     return total
+
+
+def from_home(
+    label: str, variable: Variable, tile: TileArray, regions: Regions, sent: IntArray, received: IntArray
+) -> Transfers:
+    """Return an exchange in which each tile receives its region from wherever it is.
+
+    Parameters
+    ----------
+    tile : int32 array [n]
+    regions : Regions [n]
+    sent, received : int64 arrays [n_tiles of the chip]
+        Bytes of each tile of the chip.
+    """
+    n = len(tile)
+    return Transfers(
+        variable=variable.name,
+        label=label,
+        source=np.full(n, FROM_HOME, dtype=np.int32),
+        regions=regions,
+        group=np.arange(n, dtype=np.int32),
+        group_indptr=np.arange(n + 1, dtype=np.int64),
+        group_tiles=tile,
+        bytes_sent=sent,
+        bytes_received=received,
+    )

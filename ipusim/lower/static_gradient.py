@@ -16,8 +16,7 @@ from ipusim.ir.regions import IntArray, Regions, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.dynamic_grid import Columns, Side, part_boxes
-from ipusim.lower.dynamic_phases import from_home
-from ipusim.lower.homes import home_bytes
+from ipusim.lower.homes import from_home, home_bytes
 from ipusim.lower.static_matmul import (
     add_exchange_code,
     add_metadata,

@@ -13,11 +13,11 @@ import numpy as np
 
 from ipusim.cost.grouped_reduction import vector_width
 from ipusim.formats import number_format
-from ipusim.ir.program import FROM_HOME, Home, Operand, Superstep, TileArray, Transfers, Variable, VertexSet
+from ipusim.ir.program import Home, Operand, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, matrix_view, whole_boxes
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
-from ipusim.lower.homes import home_bytes
+from ipusim.lower.homes import from_home, home_bytes
 from ipusim.lower.static_vertices import StaticVertices, static_vertices
 from ipusim.plan.static_code import exchange_code_bytes
 from ipusim.plan.static_memory import metadata_bytes, reserved_bytes
@@ -191,12 +191,12 @@ def _operand_exchanges(
     regions = _dense_regions(plan, vertices, dense)
     together = _on_tiles(vertices, vertices.shared_bytes, n_tiles)
     gathered = np.where(together > 0, together, _on_tiles(vertices, vertices.gathered_bytes, n_tiles))
-    gather = _irregular("gather", dense, vertices.tile, regions, home_bytes(dense, n_tiles), gathered)
+    gather = from_home("gather", dense, vertices.tile, regions, home_bytes(dense, n_tiles), gathered)
     if together.any():
         gather = replace(gather, bytes_shared=together)
     if plan.split.n_splits == 1:
         return [("gather", (gather,))]
-    non_zeros = _irregular(
+    non_zeros = from_home(
         "non_zeros",
         values,
         vertices.tile,
@@ -303,29 +303,6 @@ def _on_tiles(vertices: StaticVertices, n_bytes: IntArray, n_tiles: int) -> IntA
     return np.bincount(vertices.tile, weights=n_bytes, minlength=n_tiles).astype(np.int64)
 
 
-def _irregular(
-    label: str,
-    variable: Variable,
-    tile: TileArray,
-    regions: Regions,
-    sent: IntArray,
-    received: IntArray,
-) -> Transfers:
-    """Return an exchange whose bytes are stated; every receiving tile gets one piece, from wherever it is."""
-    n = len(tile)
-    return Transfers(
-        variable=variable.name,
-        label=label,
-        source=np.full(n, FROM_HOME, dtype=np.int32),
-        regions=regions,
-        group=np.arange(n, dtype=np.int32),
-        group_indptr=np.arange(n + 1, dtype=np.int64),
-        group_tiles=tile,
-        bytes_sent=sent,
-        bytes_received=received,
-    )
-
-
 def _unlisted(label: str, variable: Variable, sent: IntArray, received: IntArray, into: str) -> tuple[Transfers, ...]:
     """Return an exchange of which only the bytes are known, or nothing if there are none."""
     tile = np.flatnonzero(received).astype(np.int32)
@@ -333,4 +310,4 @@ def _unlisted(label: str, variable: Variable, sent: IntArray, received: IntArray
         return ()
     empty = np.zeros(len(tile), dtype=np.int64)
     regions = Regions(np.zeros((len(tile), 6), dtype=np.int64), empty, empty)
-    return (replace(_irregular(label, variable, tile, regions, sent, received), into=into),)
+    return (replace(from_home(label, variable, tile, regions, sent, received), into=into),)

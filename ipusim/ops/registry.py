@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pkgutil
-from functools import cache
-from importlib import import_module
-from pathlib import Path
-
 from ipusim.ops.spec import OpSpec
+from ipusim.registry import Registry
 
-_MACHINERY = frozenset(
+_OPERATORS = Registry(
+    "ipusim.ops",
+    "OP",
+    OpSpec,
     {
         "attributes",
         "composite",
@@ -28,28 +27,11 @@ _MACHINERY = frozenset(
         "stencil",
         "window",
         "window_gradient",
-    }
+    },
 )
 
+op_names = _OPERATORS.names
+"""The names of all operators, sorted."""
 
-@cache
-def op_names() -> tuple[str, ...]:
-    """Return the names of all operators, sorted, without importing any."""
-    found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
-    return tuple(sorted(found - _MACHINERY))
-
-
-@cache
-def find_op(name: str) -> OpSpec:
-    """Return the operator called `name`, importing its module on the first call.
-
-    Raises
-    ------
-    KeyError
-        There is no such operator.
-    """
-    if name not in op_names():
-        raise KeyError(name)
-    spec = import_module(f"ipusim.ops.{name}").OP
-    assert isinstance(spec, OpSpec)
-    return spec
+find_op = _OPERATORS.find
+"""``find_op(name)``: the operator of that name, or ``KeyError``."""

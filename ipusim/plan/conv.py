@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ipusim.chip.model import Chip
 from ipusim.formats import number_format
-from ipusim.plan.best_rows import best_rows
+from ipusim.plan.best_plan import best_plan, estimate_entries
 from ipusim.plan.conv_estimate import (
     AMP_1X1,
     AMP_NX1,
@@ -23,7 +23,6 @@ from ipusim.plan.conv_estimate import (
 )
 from ipusim.plan.conv_problem import ConvProblem
 from ipusim.plan.dense import machine_of
-from ipusim.plan.dense_estimate import Machine
 from ipusim.plan.problem import PlanOptions
 
 
@@ -85,16 +84,7 @@ class ConvPlan:
             "units": self.variant.units,
             "grain": {"inner": self.variant.in_channels, "outer": self.variant.out_channels},
             "side_by_side": self.variant.side if self.variant.side > 1 else None,
-            "partials": self.problem.partials_format,
-            "tiles_used": self.tiles_used,
-            "estimated_cycles": self.cycles,
-            "estimated_terms": {
-                name: value for name, value in self.estimate._asdict().items() if name != "temporary_bytes" and value
-            },
-            "temporary_bytes": self.estimate.temporary_bytes,
-            "memory_bound_bytes": self.memory_bound_bytes,
-            "relaxed": self.relaxed,
-            "runners_up": [plan.to_dict() for plan in self.runners_up],
+            **estimate_entries(self),
         }
 
 
@@ -153,37 +143,19 @@ def conv_variants(problem: ConvProblem, chip: Chip) -> tuple[ConvVariant, ...]:
 def plan_convolution(problem: ConvProblem, chip: Chip, options: PlanOptions | None = None) -> ConvPlan | None:
     """Return the plan with the least estimated cycles under the memory bound.
 
-    The bound is that of :func:`ipusim.plan.dense.plan_matmul`, and is raised in the same way.
+    The bound is that of :func:`ipusim.plan.best_plan.best_plan`, and is raised as there.
 
     Returns
     -------
     ConvPlan or None
         None if the chip has no AMP mode for the formats, or if nothing fits and raising the bound is pointless.
     """
-    options = options or PlanOptions()
-    variants = conv_variants(problem, chip)
-    if not variants:
-        return None
-    limit = int(options.available_memory_proportion * chip.tile_sram_bytes)
-    fits = problem.resident_bytes <= chip.n_tiles * chip.tile_sram_bytes
-    if not fits and not options.may_relax:
-        return None
-    machine = machine_of(chip)
-    may_relax = fits and options.may_relax
-    rows, bound = best_rows("conv", machine, conv_of(problem), variants, limit, options.runners_up + 1, may_relax)
-    plans = [_plan_from_row(problem, machine, variants, row, bound, bound > limit) for row in rows]
-    return replace(plans[0], runners_up=tuple(plans[1:])) if plans else None
+    machine, work, variants = machine_of(chip), conv_of(problem), conv_variants(problem, chip)
 
+    def build(row: tuple[int, ...], bound: int, relaxed: bool) -> ConvPlan:
+        variant, split = variants[row[2]], ConvSplit(*row[3:10])
+        unit_channels = machine.amp_weight_bytes // number_format(problem.inputs_format).bytes
+        terms = estimate(machine, work, variant, split)
+        return ConvPlan(problem, variant, split, terms, unit_channels, bound, relaxed)
 
-def _plan_from_row(
-    problem: ConvProblem,
-    machine: Machine,
-    variants: tuple[ConvVariant, ...],
-    row: tuple[int, ...],
-    bound: int,
-    relaxed: bool,
-) -> ConvPlan:
-    variant, split = variants[row[2]], ConvSplit(*row[3:10])
-    terms = estimate(machine, conv_of(problem), variant, split)
-    unit_channels = machine.amp_weight_bytes // number_format(problem.inputs_format).bytes
-    return ConvPlan(problem, variant, split, terms, unit_channels, bound, relaxed)
+    return best_plan("conv", machine, work, variants, options or PlanOptions(), problem.resident_bytes, build)

@@ -8,7 +8,7 @@ from typing import Any
 from ipusim.chip.model import Chip
 from ipusim.cost.exchange import rate_sixteenths
 from ipusim.formats import number_format
-from ipusim.plan.best_rows import best_rows
+from ipusim.plan.best_plan import best_plan, estimate_entries
 from ipusim.plan.dense_estimate import (
     AMP_1X1,
     AMP_NX1,
@@ -95,16 +95,7 @@ class DensePlan:
             "grain": {"inner": self.variant.inner_channels, "outer": self.variant.outer_channels},
             "swapped": bool(self.variant.swapped),
             "broadcast_before_loop": bool(self.split.broadcast),
-            "partials": self.problem.partials_format,
-            "tiles_used": self.tiles_used,
-            "estimated_cycles": self.cycles,
-            "estimated_terms": {
-                name: value for name, value in self.estimate._asdict().items() if name != "temporary_bytes" and value
-            },
-            "temporary_bytes": self.estimate.temporary_bytes,
-            "memory_bound_bytes": self.memory_bound_bytes,
-            "relaxed": self.relaxed,
-            "runners_up": [plan.to_dict() for plan in self.runners_up],
+            **estimate_entries(self),
         }
 
 
@@ -174,9 +165,7 @@ def variants_of(problem: MatMulProblem, chip: Chip) -> tuple[Variant, ...]:
 def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None = None) -> DensePlan | None:
     """Return the plan with the least estimated cycles under the memory bound.
 
-    The bound is ``available_memory_proportion`` of a tile's SRAM for the temporary bytes. As in poplibs, it is doubled
-    until a plan is found, up to twice the SRAM, and then dropped (dense reference, section 2.13); it is not raised
-    when operands and result together do not fit on the chip, for then no plan runs anyway.
+    The bound is that of :func:`ipusim.plan.best_plan.best_plan`, and is raised as there.
 
     Parameters
     ----------
@@ -190,49 +179,19 @@ def plan_matmul(problem: MatMulProblem, chip: Chip, options: PlanOptions | None 
         None if the chip has no AMP mode for the formats, or if nothing fits and raising the bound is pointless.
     """
     options = options or PlanOptions()
-    machine = machine_of(chip)
-    product = product_of(problem)
-    variants = variants_of(problem, chip)
-    if not variants:
-        return None
-    limit = int(options.available_memory_proportion * chip.tile_sram_bytes)
-    fits = not options.resident or resident_bytes(product) <= chip.n_tiles * chip.tile_sram_bytes
-    if not fits and not options.may_relax:
-        return None
-    may_relax = fits and options.may_relax
-    rows, bound = best_rows("dense", machine, product, variants, limit, options.runners_up + 1, may_relax)
-    plans = [_plan_from_row(problem, machine, variants, row, bound, bound > limit) for row in rows]
-    if not plans:
-        return None
-    best = plans[0]
-    return DensePlan(
-        best.problem,
-        best.variant,
-        best.split,
-        best.estimate,
-        best.unit_channels,
-        bound,
-        best.relaxed,
-        runners_up=tuple(plans[1:]),
-    )
+    machine, product, variants = machine_of(chip), product_of(problem), variants_of(problem, chip)
+
+    def build(row: tuple[int, ...], bound: int, relaxed: bool) -> DensePlan:
+        variant, split = variants[row[2]], Split(*row[3:10])
+        unit_channels = machine.amp_weight_bytes // number_format(problem.inputs_format).bytes
+        terms = estimate(machine, oriented(product, variant), variant, split)
+        return DensePlan(problem, variant, split, terms, unit_channels, bound, relaxed)
+
+    resident = resident_bytes(product) if options.resident else 0
+    return best_plan("dense", machine, product, variants, options, resident, build)
 
 
 def resident_bytes(product: Product) -> int:
     """Return the bytes of both operands and the result."""
     operands = product.rows * product.inner + product.inner * product.outer
     return product.groups * (operands * product.input_bytes + product.rows * product.outer * product.output_bytes)
-
-
-def _plan_from_row(
-    problem: MatMulProblem,
-    machine: Machine,
-    variants: tuple[Variant, ...],
-    row: tuple[int, ...],
-    bound: int,
-    relaxed: bool,
-) -> DensePlan:
-    variant = variants[row[2]]
-    split = Split(*row[3:10])
-    terms = estimate(machine, oriented(product_of(problem), variant), variant, split)
-    unit_channels = machine.amp_weight_bytes // number_format(problem.inputs_format).bytes
-    return DensePlan(problem, variant, split, terms, unit_channels, bound, relaxed)

@@ -23,8 +23,6 @@ IntArray = NDArray[np.int64]
 
 WORKER_WORDS = 5
 ELEMENT_WISE_FIXED_WORDS = 9
-BLOCK_FIXED_WORDS = 7
-GRAD_W_WORKER_WORDS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ipusim.plan.dynamic_buckets import value_places
 from ipusim.plan.dynamic_estimate_grad_w import GradWEstimate, grad_w_total_cycles
 from ipusim.plan.dynamic_fields import gradient_codelet
 from ipusim.plan.dynamic_partition import Placement
-from ipusim.plan.dynamic_placing import Placements, laid_out_turned, placed
+from ipusim.plan.dynamic_placing import Placements, estimate_entries, laid_out_turned, placed
 from ipusim.plan.dynamic_plan import DynamicPlan
 from ipusim.plan.dynamic_shortage import BucketShortage
 from ipusim.plan.gradient_problem import GradientProblem
@@ -95,17 +95,7 @@ class DynamicGradientPlan:
             "oversize": plan.problem.oversize,
             "bucket_bytes": plan.bucket_bytes,
             "propagation_steps": self.placement.propagation_steps,
-            "tiles_used": self.tiles_used,
-            "estimated_cycles": self.cycles,
-            "estimated_terms": {
-                name.removesuffix("_cycles"): value
-                for name, value in self.estimate._asdict().items()
-                if name != "temporary_bytes" and value
-            },
-            "temporary_bytes": plan.temporary_bytes,
-            "memory_bound_bytes": plan.bound_bytes or None,
-            "relaxed": plan.relaxed,
-            "runners_up": [],
+            **estimate_entries(self),
         }
 
 

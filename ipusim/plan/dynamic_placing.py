@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 from ipusim.chip.model import Chip
 from ipusim.ir.graph import Graph
@@ -174,3 +174,18 @@ def _use(graph: Graph, op: Op) -> tuple[bool, bool]:
 def wants_gradient(graph: Graph, weight: str) -> bool:
     """Return whether an op of the graph computes a product at the non-zeros of a tensor."""
     return any(op.kind == "matmul_at_nonzeros" and op.inputs[2] == weight for op in graph.ops)
+
+
+def estimate_entries(plan: Any) -> dict[str, Any]:
+    """Return what a plan of a pass over a dynamic tensor says of its estimate, as JSON-ready values."""
+    terms = {name.removesuffix("_cycles"): value for name, value in plan.estimate._asdict().items() if value}
+    terms.pop("temporary_bytes", None)
+    return {
+        "tiles_used": plan.tiles_used,
+        "estimated_cycles": plan.cycles,
+        "estimated_terms": terms,
+        "temporary_bytes": plan.plan.temporary_bytes,
+        "memory_bound_bytes": plan.plan.bound_bytes or None,
+        "relaxed": plan.plan.relaxed,
+        "runners_up": [],
+    }

@@ -19,7 +19,7 @@ from ipusim.plan.dynamic_buckets import value_places
 from ipusim.plan.dynamic_estimate import PassEstimate, total_cycles
 from ipusim.plan.dynamic_fields import vertex_codelet
 from ipusim.plan.dynamic_partition import Placement
-from ipusim.plan.dynamic_placing import Placements, laid_out_turned, placed, wants_gradient
+from ipusim.plan.dynamic_placing import Placements, estimate_entries, laid_out_turned, placed, wants_gradient
 from ipusim.plan.dynamic_plan import DynamicPlan
 from ipusim.plan.dynamic_shortage import BucketShortage
 from ipusim.plan.dynamic_update import PatternUpdate, pattern_update
@@ -105,7 +105,6 @@ class DynamicSparsePlan:
         """Return the plan as JSON-ready values; ``p_m`` and ``p_k`` are those of the op's own product."""
         plan, problem = self.plan, self.problem
         p_m, p_k = (plan.p_k, plan.p_m) if self.transposed else (plan.p_m, plan.p_k)
-        terms = self.estimate._asdict()
         return {
             "strategy": "dynamic_sparse",
             "partition": {"p_m": p_m, "p_k": p_k, "p_n": plan.p_n},
@@ -125,17 +124,7 @@ class DynamicSparsePlan:
                 "upload_s": self.update.upload_s if math.isfinite(self.update.upload_s) else None,
                 "upload_bytes": self.update.values_bytes + self.update.metadata_bytes,
             },
-            "tiles_used": self.tiles_used,
-            "estimated_cycles": self.cycles,
-            "estimated_terms": {
-                name.removesuffix("_cycles"): value
-                for name, value in terms.items()
-                if name != "temporary_bytes" and value
-            },
-            "temporary_bytes": plan.temporary_bytes,
-            "memory_bound_bytes": plan.bound_bytes or None,
-            "relaxed": plan.relaxed,
-            "runners_up": [],
+            **estimate_entries(self),
         }
 
 

@@ -35,7 +35,7 @@ class PlanOptions:
     available_memory_proportion : float
         Fraction of a tile's SRAM that the temporary data of one operator may take (poplibs default 0.6).
     may_relax : bool
-        Raise that bound when nothing meets it (see :func:`ipusim.plan.dense.plan_matmul`).
+        Raise that bound when nothing meets it (see :func:`ipusim.plan.best_plan.best_plan`).
     resident : bool
         Operands and result have to be on the chip together: no plan helps if they cannot. Else some of them come in
         slice by slice.

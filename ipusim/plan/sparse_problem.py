@@ -66,14 +66,6 @@ class SparseProblem:
         """Bytes of the stored values, the dense operand and the result together."""
         return (self.blocks.n_values + (self.m + self.k) * self.n) * number_format(self.dtype).bytes
 
-    def weight_index(self) -> IntArray:
-        """Return where each value of the blocks is in the stored tensor (row-major): int64 [n_blocks, b, b]."""
-        size, blocks = self.blocks.block_size, self.blocks
-        inside = np.arange(size, dtype=np.int64)
-        rows = blocks.rows.astype(np.int64)[:, None, None] * size + inside[None, :, None]
-        cols = blocks.cols.astype(np.int64)[:, None, None] * size + inside[None, None, :]
-        return cols * self.m + rows if self.weight_transposed else rows * self.k + cols
-
 
 @dataclass(frozen=True, slots=True)
 class SparseSums:

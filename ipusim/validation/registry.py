@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import pkgutil
-from functools import cache
-from importlib import import_module
-from pathlib import Path
-
+from ipusim.registry import Registry
 from ipusim.validation.points import Source
 
+_SOURCES = Registry("ipusim.validation.sources", "SOURCE", Source)
 
-@cache
+
 def sources() -> tuple[Source, ...]:
     """Return all sources by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / "sources")]))
-    return tuple(import_module(f"ipusim.validation.sources.{name}").SOURCE for name in names)
+    return tuple(_SOURCES.find(name) for name in _SOURCES.names())

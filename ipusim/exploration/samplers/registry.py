@@ -1,21 +1,18 @@
 """The samplers by name.
 
-Every module of this package that defines ``SAMPLER`` is a sampler. Its name is the module's name; a module is imported
-on the first look-up of that name.
+Every module of this package that is not part of the machinery is a sampler and defines ``SAMPLER``. Its name is the
+module's name; a module is imported on the first look-up of that name.
 """
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Protocol
 
 from ipusim.exploration.space import Space
 from ipusim.files.wording import FieldError, did_you_mean, join_words
+from ipusim.registry import Registry
 
 Choice = Mapping[str, Any]
 """Value of every parameter that has values of its own."""
@@ -77,14 +74,12 @@ class Sampler:
     needs_choices: bool = False
 
 
-@cache
-def sampler_names() -> tuple[str, ...]:
-    """Return the names of all samplers, sorted, importing every module of the package."""
-    modules = sorted(info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return tuple(name for name in modules if hasattr(import_module(f"{__package__}.{name}"), "SAMPLER"))
+_SAMPLERS = Registry("ipusim.exploration.samplers", "SAMPLER", Sampler, {"registry", "study"})
+
+sampler_names = _SAMPLERS.names
+"""The names of all samplers, sorted."""
 
 
-@cache
 def find_sampler(name: str) -> Sampler:
     """Return the sampler called `name`.
 
@@ -93,12 +88,11 @@ def find_sampler(name: str) -> Sampler:
     FieldError
         When there is none.
     """
-    modules = {info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)])}
-    found = getattr(import_module(f"{__package__}.{name}"), "SAMPLER", None) if name in modules else None
-    if isinstance(found, Sampler):
-        return found
-    hint = did_you_mean(name, sampler_names()) or f"there are {join_words(sampler_names(), 'and')}"
-    raise FieldError(f"unknown sampler {name!r}", hint)
+    try:
+        return _SAMPLERS.find(name)
+    except KeyError:
+        hint = did_you_mean(name, sampler_names()) or f"there are {join_words(sampler_names(), 'and')}"
+        raise FieldError(f"unknown sampler {name!r}", hint) from None
 
 
 class Listed:

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.sparse.blocks import Blocks, ValueArray, canonical_blocks
-from ipusim.sparse.layouts.checks import check_indices, check_pointers, check_shape, check_unique, check_values
+from ipusim.sparse.layouts.checks import (
+    check_indices,
+    check_pointers,
+    check_shape,
+    check_unique,
+    check_values,
+    stored_lines,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,7 @@ class Bsr:
         return found or check_unique(self._rows(), self.indices)
 
     def _rows(self) -> NDArray[np.int64]:
-        counts = np.diff(self.indptr)
-        return np.repeat(np.arange(counts.size), counts)
+        return stored_lines(self.indptr, 1)
 
 
 LAYOUT = Bsr

@@ -45,6 +45,12 @@ def check_pointers(indptr: NDArray[np.int64], major_blocks: int, n_stored: int, 
     return found
 
 
+def stored_lines(indptr: NDArray[np.int64], unit: int) -> NDArray[np.int64]:
+    """Return the block row (block column) of each stored block: int64 [n_stored]; `unit` as in the check."""
+    counts = np.diff(indptr) // unit
+    return np.repeat(np.arange(counts.size), counts)
+
+
 def check_indices(indices: NDArray[np.int64], extent: int, unit: int, name: str) -> list[str]:
     """Return problems of row or column indices: 0 <= index < extent, in steps of `unit`."""
     found = []

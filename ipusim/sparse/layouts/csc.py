@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.sparse.blocks import Blocks, ValueArray, canonical_blocks
-from ipusim.sparse.layouts.checks import check_indices, check_pointers, check_shape, check_unique, check_values
+from ipusim.sparse.layouts.checks import (
+    check_indices,
+    check_pointers,
+    check_shape,
+    check_unique,
+    check_values,
+    stored_lines,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,7 @@ class Csc:
         return found or check_unique(self.indices, self._cols() * self.block_size)
 
     def _cols(self) -> NDArray[np.int64]:
-        counts = np.diff(self.indptr) // self.block_size**2
-        return np.repeat(np.arange(counts.size), counts)
+        return stored_lines(self.indptr, self.block_size**2)
 
 
 LAYOUT = Csc

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
-from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Protocol
 
 from ipusim.errors import BadInputError, Problem
+from ipusim.registry import Registry
 from ipusim.sparse.blocks import Blocks
-
-_MACHINERY = frozenset({"registry", "checks"})
 
 
 class Layout(Protocol):
@@ -28,26 +23,13 @@ class Layout(Protocol):
         """Return everything that is wrong with the arrays."""
 
 
-@cache
-def layout_names() -> tuple[str, ...]:
-    """Return the names of all layouts, sorted."""
-    found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
-    return tuple(sorted(found - _MACHINERY))
+_LAYOUTS: Registry[type[Layout]] = Registry("ipusim.sparse.layouts", "LAYOUT", type, {"registry", "checks"})
 
+layout_names = _LAYOUTS.names
+"""The names of all layouts, sorted."""
 
-@cache
-def find_layout(name: str) -> type[Layout]:
-    """Return the class of the layout called `name`.
-
-    Raises
-    ------
-    KeyError
-        There is no such layout.
-    """
-    if name not in layout_names():
-        raise KeyError(name)
-    layout: type[Layout] = import_module(f"ipusim.sparse.layouts.{name}").LAYOUT
-    return layout
+find_layout = _LAYOUTS.find
+"""``find_layout(name)``: the class of the layout of that name, or ``KeyError``."""
 
 
 def load_blocks(matrix: Layout, source: str = "sparse matrix") -> Blocks:

@@ -14,8 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Slices = tuple[NDArray[np.float32], NDArray[np.float32]]
+
 _SLICE_BITS = 12
 _INSIDE_BITS = 32 - _SLICE_BITS
+N_SLICES = 1 << _SLICE_BITS
+"""Slices of equal probability that a distribution is cut into."""
 _KNOT_GRID = 2.0**20
 _LONGEST = 16.0
 LARGEST_CHOICE = 1 << 32
@@ -67,7 +71,21 @@ def mark_sample(places: Any, first: int, marked: Any) -> None:
 
 def exponential(words: NDArray[np.uint32]) -> NDArray[np.float32]:
     """Return values of an exponential distribution of mean 1, cut into 4,096 slices of equal probability."""
-    knots, widths = _slices()
+    return inverted(words, _slices())
+
+
+def inverted(words: NDArray[np.uint32], slices: Slices) -> NDArray[np.float32]:
+    """Return values of a distribution that is cut into 4,096 slices of equal probability.
+
+    A word picks a slice with its high bits and a place inside it with its low bits.
+
+    Parameters
+    ----------
+    words : uint32 array [n]
+    slices : tuple of float32 array [4097] and float32 array [4096]
+        Bounds and widths of the slices.
+    """
+    knots, widths = slices
     which = (words >> np.uint32(_INSIDE_BITS)).astype(np.intp)
     values = (words & np.uint32((1 << _INSIDE_BITS) - 1)).astype(np.float32)
     values += np.float32(0.5)
@@ -77,10 +95,15 @@ def exponential(words: NDArray[np.uint32]) -> NDArray[np.float32]:
     return values
 
 
-@cache
-def _slices() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the bounds of the slices and their widths, rounded to 2**-20: logarithms differ by less."""
-    count = 1 << _SLICE_BITS
-    bounds = np.array([-math.log1p(-i / count) for i in range(count)] + [_LONGEST])
-    knots = (np.rint(bounds * _KNOT_GRID) / _KNOT_GRID).astype(np.float32)
+def sliced(bounds: list[float]) -> Slices:
+    """Return the bounds of slices, rounded to 2**-20, and their widths.
+
+    The rounding swallows what the logarithms of two machines may differ by.
+    """
+    knots = (np.rint(np.array(bounds) * _KNOT_GRID) / _KNOT_GRID).astype(np.float32)
     return knots, np.diff(knots)
+
+
+@cache
+def _slices() -> Slices:
+    return sliced([-math.log1p(-i / N_SLICES) for i in range(N_SLICES)] + [_LONGEST])

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import pkgutil
-from functools import cache
-from importlib import import_module
-from pathlib import Path
-
+from ipusim.registry import Registry
 from ipusim.sparse.blocks import Blocks
 from ipusim.sparse.patterns.spec import Pattern, PatternError, PatternRequest
 
-_MACHINERY = frozenset({"random_words", "registry", "spec"})
+_PATTERNS = Registry("ipusim.sparse.patterns", "PATTERN", Pattern, {"random_words", "registry", "spec"})
 
+pattern_names = _PATTERNS.names
+"""The names of all patterns, sorted."""
 
-@cache
-def pattern_names() -> tuple[str, ...]:
-    """Return the names of all patterns, sorted, without importing any."""
-    found = {module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])}
-    return tuple(sorted(found - _MACHINERY))
-
-
-@cache
-def find_pattern(name: str) -> Pattern:
-    """Return the pattern called `name`.
-
-    Raises
-    ------
-    KeyError
-        There is no such pattern.
-    """
-    if name not in pattern_names():
-        raise KeyError(name)
-    pattern = import_module(f"ipusim.sparse.patterns.{name}").PATTERN
-    assert isinstance(pattern, Pattern)
-    return pattern
+find_pattern = _PATTERNS.find
+"""``find_pattern(name)``: the pattern of that name, or ``KeyError``."""
 
 
 def build_pattern(name: str, request: PatternRequest) -> Blocks:

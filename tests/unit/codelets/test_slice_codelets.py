@@ -30,7 +30,6 @@ def test_multi_slice_by_hand() -> None:
     assert multi_slice.worker_cycles(4, 2, 64, 2, False) == 30 + 4 * (19 + 64) + 16
     assert multi_slice.worker_cycles(4, 2, 64, 4, True) == 29 + 4 * (19 + 64) + 16
     assert multi_slice.worker_cycles(4, 2, 64, 1, False) == 30 + 4 * (19 + 48) + 16
-    assert multi_slice.sorted_cycles(8, 3) == 60 + 45 + 29
     fields = {"in_range": 24, "out_of_range": 12, "row_elements": 64}
     assert codelet("multi_slice").cycles(fields, {"element_bytes": 2}, CHIP) == 6 * (30 + 4 * 83 + 16)
 
@@ -61,4 +60,3 @@ def test_compiled_equals_interpreted_and_more_work_is_never_quicker(
         cycles = function(a, *tail)
         assert compiled(function)(a, *tail) == cycles
         assert function(a + 12, *tail) > cycles
-    assert compiled(multi_slice.sorted_cycles)(a, b) == multi_slice.sorted_cycles(a, b)

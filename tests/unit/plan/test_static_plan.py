@@ -117,7 +117,10 @@ def test_positions_are_those_of_the_blocks_in_the_order_of_the_device():
     for transposed in (False, True):
         case = static_case(pattern("random", 7, 9, 4, seed=2), 8, BOW.replace(n_tiles=16), n_bands=3)
         plan = replace(case.plan, problem=replace(case.plan.problem, weight_transposed=transposed))
-        expected = plan.problem.weight_index()[plan.partition.order]
+        m, k, blocks = plan.problem.m, plan.problem.k, plan.problem.blocks
+        stored = np.arange(m * k).reshape(k, m).T if transposed else np.arange(m * k).reshape(m, k)
+        grid = stored.reshape(m // 4, 4, k // 4, 4).transpose(0, 2, 1, 3)
+        expected = grid[blocks.rows, blocks.cols][plan.partition.order]
         assert np.array_equal(plan.stored_positions(), expected.reshape(-1))
 
 
