@@ -170,9 +170,7 @@ def test_erk_counts_the_elements_of_kernels() -> None:
 
 
 def test_too_many_dense_weights_are_told_at_their_place() -> None:
-    with pytest.raises(
-        BadInputError, match=r"training\.sparsity\.density: the layers that stay dense have more"
-    ):
+    with pytest.raises(BadInputError, match=r"training\.sparsity\.density: the layers that stay dense have more"):
         prepare(load_workload(workload(dense=["first", "second"])))
 
 
