@@ -11,6 +11,7 @@ from typing import Any
 
 from ipusim.errors import BadInputError, Problem
 from ipusim.files.compose import MAX_DEPTH, MAX_PROBLEMS, MAX_VALUES, Composer, Mark
+from ipusim.files.regular import open_regular
 from ipusim.files.scalars import check_float, check_int
 from ipusim.files.wording import FieldError, Path, describe, did_you_mean, dotted
 
@@ -107,7 +108,7 @@ def parse_document(text: str, name: str) -> Document:
 
 def _read(path: FilePath, name: str) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path, may_be_pipe=True) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise BadInputError([Problem(name, 0, 0, "", "no such file", _neighbour(path))]) from None

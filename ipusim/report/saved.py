@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ipusim.errors import BadInputError, Problem
+from ipusim.files.regular import open_regular
 
 RUN = "ipusim-result-1"
 COMPARISON = "ipusim-comparison-1"
@@ -15,6 +16,9 @@ EXPLORATION = "ipusim-exploration-1"
 VALIDATION = "ipusim-validation-1"
 TRAINING = "ipusim-training-1"
 METHODS = "ipusim-training-comparison-1"
+
+MAX_FILE_BYTES = 100 << 20
+"""Largest file that is read."""
 
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     RUN: (
@@ -44,12 +48,16 @@ def load_result(path: Path) -> dict[str, Any]:
         The file cannot be read, is no JSON, or holds something else.
     """
     try:
-        document = json.loads(path.read_bytes())
+        with open_regular(path, may_be_pipe=True) as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise _problem(path, f"the file is larger than {MAX_FILE_BYTES >> 20} MiB")
+        document = json.loads(content)
     except OSError as error:
         raise _problem(path, f"cannot be read: {error.strerror}") from None
     except json.JSONDecodeError as error:
         raise BadInputError([Problem(str(path), error.lineno, error.colno, "", f"is no JSON: {error.msg}")]) from None
-    except (UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise _problem(path, "is no JSON") from None
     schema = str(document.get("schema")) if isinstance(document, dict) else ""
     if schema not in _NEEDED:

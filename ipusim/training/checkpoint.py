@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ipusim.errors import BadInputError, Problem
+from ipusim.files.arrays import open_archive
 from ipusim.files.atomic import write_atomic
 from ipusim.training.data import F32Array
 from ipusim.training.topology import BoolArray
@@ -94,15 +94,15 @@ def read_checkpoint(path: Path, fingerprint: str) -> State:
         The file is no checkpoint, or that of another training.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+        with open_archive(path) as held:
+            arrays = {name: held.array(name) for name in held.names}
         meta = json.loads(arrays.pop(_META).tobytes())
         parts: dict[str, dict[str, F32Array]] = {"weights": {}, "states": {}, "masks": {}}
         for name, values in arrays.items():
             part, _, tensor = name.partition(":")
             parts[part][tensor] = values
         state = State(meta["step"], **parts, totals=Totals(**meta["totals"]), losses=meta["losses"], log=meta["log"])  # type: ignore[arg-type]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInputError([Problem(str(path), 0, 0, "", f"is no checkpoint: {error}")]) from None
     if meta["fingerprint"] != fingerprint:
         message = "is the checkpoint of another training: workload, chip, method, steps or seed differ"

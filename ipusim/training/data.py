@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.errors import BadInputError, IpusimError, Problem
+from ipusim.files.arrays import ArrayFileError, open_archive
 
 F32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -82,12 +83,12 @@ def load_arrays(path: Path) -> Dataset:
         The file cannot be read, an array is missing, or they do not belong together.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
-            missing = [name for name in _ARRAYS if name not in held]
+        with open_archive(path) as held:
+            missing = [name for name in _ARRAYS if name not in held.names]
             if missing:
-                raise ValueError(f"has no array {', '.join(missing)}")
-            arrays = [np.asarray(held[name]) for name in _ARRAYS]
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+                raise ArrayFileError(f"has no array {', '.join(missing)}")
+            arrays = [held.array(name) for name in _ARRAYS]
+    except ArrayFileError as error:
         raise BadInputError([Problem(str(path), 0, 0, "", str(error))]) from None
     problems = _array_problems(*arrays)
     if problems:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipusim.files.regular import open_regular
 from ipusim.frontends.entries import MAX_EXTENT
 from ipusim.frontends.models.names import Names
 
@@ -93,7 +94,7 @@ def read_layers(path: Path) -> list[Layer]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise TopologyError(["no such file"]) from None

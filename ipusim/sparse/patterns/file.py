@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.io import mminfo, mmread
-from scipy.sparse import coo_array, load_npz
+from scipy.sparse import coo_array
 
 from ipusim.sparse.blocks import Blocks, canonical_blocks, reblock
 from ipusim.sparse.patterns.spec import Pattern, PatternError, PatternRequest
+from ipusim.sparse.saved_matrix import read_saved_matrix
 
 
 def _build(request: PatternRequest) -> Blocks:
@@ -36,14 +38,16 @@ def _load(path: Path, shape: tuple[int, int]) -> coo_array[Any]:
     if not is_npz and path.suffix not in (".mtx", ".gz", ".bz2"):
         raise PatternError(f"{path} is neither a .mtx nor a .npz file")
     try:
-        if not is_npz:
-            _check_shape(path, mminfo(str(path))[:2], shape)
-        loaded = load_npz(path) if is_npz else mmread(str(path))
+        if is_npz:
+            elements = read_saved_matrix(path)
+            _check_shape(path, elements.shape, shape)
+            return coo_array((elements.data, (elements.rows, elements.cols)), shape)
+        _check_shape(path, mminfo(str(path))[:2], shape)
+        matrix: coo_array[Any] = coo_array(mmread(str(path)))
     except PatternError:
         raise
-    except (ValueError, KeyError, OSError, TypeError, EOFError, OverflowError) as error:
+    except (ValueError, KeyError, OSError, TypeError, EOFError, OverflowError, zlib.error) as error:
         raise PatternError(f"{path} cannot be read: {error}") from None
-    matrix: coo_array[Any] = coo_array(loaded)
     _check_shape(path, matrix.shape, shape)
     return matrix
 

@@ -210,7 +210,7 @@ def test_unreadable_files_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert failure("a\0b", "odd") == "odd: cannot be read: embedded null byte"
     assert failure("latin.yaml") == "latin.yaml:2:5: not UTF-8: byte 0xe9 (save the file as UTF-8)"
     assert failure("large.yaml") == "large.yaml: the file is larger than 8 MiB"
-    assert failure("/dev/zero") == "/dev/zero: the file is larger than 8 MiB"
+    assert failure("/dev/zero") == "/dev/zero: cannot be read: it is a device, not a file"
 
 
 def test_a_mapping_is_copied_and_has_no_places() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipusim.files.regular import open_regular
 from ipusim.frontends.models.onnx.problems import ModelFileError
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ def read_model(path: Path) -> ModelProto:
     """
     onnx = import_onnx()
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ModelFileError([f"the file is larger than {MAX_FILE_BYTES / 2**30:.0f} GiB"])
-        content = path.read_bytes()
+        with open_regular(path) as stream:
+            if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+                raise ModelFileError([f"the file is larger than {MAX_FILE_BYTES / 2**30:.0f} GiB"])
+            content = stream.read()
     except FileNotFoundError:
         raise ModelFileError(["no such file"]) from None
     except (OSError, ValueError) as error:
@@ -138,7 +141,7 @@ def _with_external_data(tensor: TensorProto, folder: Path) -> TensorProto:
     offset = _count(tensor.name, entries, "offset", 0)
     length = _count(tensor.name, entries, "length", expected)
     try:
-        with place.open("rb") as stream:
+        with open_regular(place) as stream:
             left = place.stat().st_size - offset
             if not expected <= length <= left:
                 raise ValueError(f"{tensor.name!r} needs {expected:,} bytes, {place.name} has {max(left, 0):,} for it")
