@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ipusim.frontends.draft import Draft
@@ -19,9 +20,16 @@ def check_training(draft: Draft) -> None:
         return
     declared, results = set(draft.workload.tensors), {each.output for _, each in draft.entries()}
     images = _find(draft, ("inputs", "images"), entry.inputs.images, declared, "an input")
-    targets = _find(draft, ("inputs", "targets"), entry.inputs.targets, declared, "an input")
-    loss = _find(draft, ("loss",), entry.loss, results, "a result")
-    predictions = _find(draft, ("predictions",), entry.predictions, results, "a result")
+    targets = loss = None
+    if entry.loss:
+        targets = _find(draft, ("inputs", "targets"), entry.inputs.targets, declared, "an input")
+        loss = _find(draft, ("loss",), entry.loss, results, "a result")
+    elif entry.inputs.targets in declared | results:
+        hint = f"say which result is the loss, or leave {entry.inputs.targets} out"
+        draft.report((_PLACE, "inputs", "targets"), "a loss that is added brings this input with it", hint)
+    predictions = _predictions(draft, entry, results)
+    if not entry.loss and predictions is not None:
+        targets = replace(predictions, name=entry.inputs.targets)
     if loss is not None and loss.n_elements != 1:
         draft.report((_PLACE, "loss"), f"{shown(loss)} has {loss.n_elements} elements", "a loss has one")
     if targets is not None and len(targets.shape) != 2:
@@ -33,6 +41,18 @@ def check_training(draft: Draft) -> None:
     if entry.inputs.images == entry.inputs.targets:
         draft.report((_PLACE, "inputs", "targets"), f"{entry.inputs.targets!r} holds the images already")
     _check_dense(draft, entry, declared)
+
+
+def _predictions(draft: Draft, entry: TrainingEntry, results: set[str]) -> Tensor | None:
+    """Return the tensor with the predictions, where it is known."""
+    if entry.predictions:
+        return _find(draft, ("predictions",), entry.predictions, results, "a result")
+    read = {name for _, each in draft.entries() for name in each.inputs}
+    outputs = draft.workload.outputs or tuple(name for name in results if name not in read)
+    if len(outputs) != 1:
+        draft.report((_PLACE, "predictions"), f"is missing, and there are {len(outputs)} results")
+        return None
+    return draft.tensors.get(outputs[0])
 
 
 def _find(draft: Draft, path: tuple[str, ...], name: str, known: set[str], what: str) -> Tensor | None:

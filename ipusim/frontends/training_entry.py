@@ -112,10 +112,19 @@ class SparseTrainingEntry(Entry):
 class TrainingEntry(Entry):
     """How ``ipusim train`` trains the network; other commands do not read it."""
 
-    data: DataEntry = Field(description="Where images and labels come from")
+    data: DataEntry | None = Field(
+        default=None, description="Where images and labels come from; without, only costs can be asked for"
+    )
     inputs: BindingEntry = Field(description="Which inputs are fed with them")
-    loss: str = Field(description="Tensor with one element that becomes small")
-    predictions: str = Field(description="Tensor whose largest value of a row is the class: [batch, classes]")
+    loss: str = Field(
+        default="",
+        description="Tensor with one element that becomes small; by default the cross-entropy of the predictions, "
+        "which is added to the network, and the input of the labels with it",
+    )
+    predictions: str = Field(
+        default="",
+        description="Tensor whose largest value of a row is the class: [batch, classes]; by default the only result",
+    )
     optimiser: OptimiserEntry = Field(
         default_factory=lambda: OptimiserEntry(sgd=SgdOptions()), description="The rule that changes the weights"
     )

@@ -144,6 +144,11 @@ class Builder:
         name = self.place.get(self.root(tensor))
         return None if name is None else self.variables[name]
 
+    def first_place(self, tensor: str) -> Variable | None:
+        """Return where the host put a graph input, or the variable that holds another tensor; None before either."""
+        name = self.inputs.get(self.root(tensor))
+        return self.placed(tensor) if name is None else self.variables[name]
+
     def program(self) -> Program:
         """Return the finished program."""
         outputs = {tensor: self.place[self.root(tensor)] for tensor in self.graph.outputs}

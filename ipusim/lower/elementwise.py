@@ -92,8 +92,7 @@ def common_place(builder: Builder, op: Op, full: tuple[str, ...], flat: bool) ->
     chosen = builder.layout.choices.get(op.name, DEFAULT).mapping_of
     ordered = full if chosen is None else (full[chosen], *full)
     lasting = (builder.graph.beside.get(name, name) for name in full if name in builder.graph.updates)
-    for name in (*lasting, *ordered):
-        placed = builder.placed(name)
+    for placed in (*map(builder.first_place, lasting), *map(builder.placed, ordered)):
         if placed is not None and placed.home is not None:
             return placed.shape, _listed(builder, placed.home) if flat else placed.home
     output = builder.graph.tensors[op.outputs[0]]

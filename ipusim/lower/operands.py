@@ -16,7 +16,8 @@ def bring(builder: Builder, op: str, tensor: str, shape: tuple[int, int, int], h
 
     A graph input that nobody has placed is simply created there: the host writes it in the layout that the first op
     wants, as the published benchmarks do. What only waits for being moved goes there directly. Everything else is
-    exchanged and copied into place.
+    exchanged and copied into place; a weight that is trained stays where it was at first, too, until its new value
+    overwrites it.
     """
     current = builder.placed(tensor)
     if current is None and builder.root(tensor) in builder.pending:
@@ -27,6 +28,9 @@ def bring(builder: Builder, op: str, tensor: str, shape: tuple[int, int, int], h
         return current
     if same_place(current, shape, home):
         return builder.place_view(tensor, shape, home, current)
+    first = builder.first_place(tensor) if tensor in builder.graph.updates else None
+    if first is not None and first.shape == shape and same_home(first.home, home):
+        return first
     target = builder.place_tensor(tensor, shape, home)
     builder.steps.extend(rearrangement(builder.chip, op, current, target))
     return target

@@ -197,6 +197,9 @@ def load_dataset(workload: Workload, setup: Setup) -> Dataset:
         It cannot be read, or does not have the shapes of the tensors that it is bound to.
     """
     entry = setup.entry
+    if entry.data is None:
+        hint = "without them, --no-execute says what the programs cost"
+        raise BadInputError([workload.document.problem(("training",), "has no data", hint)])
     if entry.data.kind == "digits":
         data = load_digits(setup.seed)
     else:

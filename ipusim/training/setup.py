@@ -12,11 +12,12 @@ from ipusim.errors import BadInputError, Problem
 from ipusim.formats import WHOLE_NUMBERS
 from ipusim.frontends.build import assemble_graph
 from ipusim.frontends.model import Workload
+from ipusim.frontends.parts import Parts
 from ipusim.frontends.patterns import matrix_shape, matrix_values
 from ipusim.frontends.training_entry import MethodName, TrainingEntry
 from ipusim.frontends.values import tensor_values
 from ipusim.ir.graph import Graph
-from ipusim.ir.tensor import Sparsity
+from ipusim.ir.tensor import Init, Sparsity, Tensor
 from ipusim.sparse.patterns.given import given_option
 from ipusim.training.data import F32Array, random_scores
 from ipusim.training.distribution import DistributionError, layer_densities
@@ -24,6 +25,9 @@ from ipusim.training.layers import weight_layers
 from ipusim.training.topology import BoolArray, DropSchedule
 
 Masks = Mapping[str, BoolArray]
+
+LOSS = "loss"
+"""What the name of a loss that is added begins with."""
 
 _CHANGING = ("set", "rigl")
 
@@ -102,7 +106,8 @@ def prepare(
         raise BadInputError([workload.document.problem((), "has no training", hint)])
     chosen = method or entry.sparsity.method
     used = workload.seed if seed is None else seed
-    graph = needed(assemble_graph(workload), (entry.loss, entry.predictions))
+    whole, entry = with_loss(assemble_graph(workload), entry)
+    graph = needed(with_batch_statistics(whole), (entry.loss, entry.predictions))
     dense = {name: replace(tensor, sparsity=None) for name, tensor in graph.tensors.items()}
     graph = replace(graph, tensors=dense, seed=used)
     bound = (entry.inputs.images, entry.inputs.targets)
@@ -116,6 +121,34 @@ def prepare(
     if problems:
         raise BadInputError(problems)
     return Setup(entry, graph, weights, densities, chosen, steps or entry.steps, used)
+
+
+def with_loss(graph: Graph, entry: TrainingEntry) -> tuple[Graph, TrainingEntry]:
+    """Return a graph with a loss, and the training with the names of loss and predictions.
+
+    Where the training names none, the loss is the cross-entropy of the predictions and of an input of their shape.
+    """
+    predictions = entry.predictions or graph.outputs[0]
+    if entry.loss:
+        return graph, entry.model_copy(update={"predictions": predictions})
+    logits, targets = graph.tensors[predictions], entry.inputs.targets
+    tensors = {**graph.tensors, targets: Tensor(targets, logits.shape, logits.dtype, Init("ones"))}
+    parts = Parts(LOSS, LOSS, tensors)
+    loss = parts.add("cross_entropy", predictions, targets)
+    added = replace(graph, tensors=tensors, ops=(*graph.ops, *parts.ops), outputs=(*graph.outputs, loss))
+    return added, entry.model_copy(update={"loss": loss, "predictions": predictions})
+
+
+def with_batch_statistics(graph: Graph) -> Graph:
+    """Return a graph whose batch normalisations use the mean and variance of the batch, as training does."""
+    kept = ("axis", "epsilon")
+    ops = tuple(
+        replace(op, kind="batch_norm_training", inputs=op.inputs[:3], attrs={name: op.attrs[name] for name in kept})
+        if op.kind == "batch_norm"
+        else op
+        for op in graph.ops
+    )
+    return replace(graph, ops=ops)
 
 
 def initial_masks(setup: Setup) -> dict[str, BoolArray]:

@@ -12,6 +12,7 @@ from ipusim.frontends.precision import insert_casts
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Init, Sparsity, Tensor
 from ipusim.training.optimisers.spec import Optimiser, Options, Update
+from ipusim.training.ordering import with_early_updates
 
 RATE = "#learning-rate"
 
@@ -87,7 +88,7 @@ def build_step(
         ops += parts.ops
     outputs = tuple(dict.fromkeys((*forward.outputs, loss, *updates.values())))
     graph = replace(found.graph, tensors=tensors, ops=tuple(ops), outputs=outputs, updates=updates, beside=beside)
-    return StepGraph(insert_casts(expand_graph(graph)), found.seed, tuple(rates), tuple(beside))
+    return StepGraph(with_early_updates(insert_casts(expand_graph(graph))), found.seed, tuple(rates), tuple(beside))
 
 
 def build_dense_gradients(forward: Graph, loss: str, weights: Sequence[str]) -> tuple[Graph, Mapping[str, str], str]:

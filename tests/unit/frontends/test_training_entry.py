@@ -43,6 +43,8 @@ def test_all_wrong_names_at_once() -> None:
         ({"data": "digit"}, "did you mean 'digits'"),
         ({"sparsity": {"method": "rigel"}}, "training.sparsity.method"),
         ({"learning_rate": {"value": 0}}, "training.learning_rate.value"),
+        ({"predictions": ""}, "training.predictions: is missing, and there are 2 results"),
+        ({"loss": ""}, "training.inputs.targets: a loss that is added brings this input with it"),
     ],
 )
 def test_one_problem(changes: dict[str, Any], wrong: str) -> None:
