@@ -5,25 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ipusim.ir.program import Program, Transfers
 from ipusim.ir.regions import IntArray
 from ipusim.ir.sharing import Key, transfers_key
+from ipusim.report.profile.collected import FloatArray, Places
 
 MOST_GROUPS = 32
 _SLICE = 1 << 16
 """Destinations that are worked on at once, which bounds the memory that it takes."""
 
-FloatArray = NDArray[np.float64]
-
 
 def exchange_matrix(program: Program) -> dict[str, Any]:
     """Return the bytes that travel between groups of neighbouring tiles in a whole program.
 
-    A multicast counts for every receiver. Where the program says who sends (partial sums), pairs are exact. Where data
-    is collected from the homes of a variable, only what each tile sends and receives is known: the senders of such a
-    transfer are spread over its receivers in proportion, and `spread_bytes` says how much that is.
+    A multicast counts for every receiver. Pairs are exact where the program says who sends (partial sums), and where
+    the elements of the pieces that are collected say it by where they lie. Where a transfer only states what each tile
+    sends and receives, its senders are spread over its receivers in proportion; `spread_bytes` says how much that is.
 
     Returns
     -------
@@ -34,22 +32,33 @@ def exchange_matrix(program: Program) -> dict[str, Any]:
     n_groups = -(-program.n_tiles // size)
     total: FloatArray = np.zeros((n_groups, n_groups))
     spread = 0.0
-    known: dict[Key, tuple[FloatArray, bool]] = {}
+    places = Places(program, size)
+    known: dict[Key, tuple[FloatArray, float]] = {}
     for step, count in program.supersteps():
         for transfers in step.exchange:
-            key = transfers_key(transfers, program)
+            home = program.variables[transfers.variable].home
+            key = (*transfers_key(transfers, program), home and (id(home.tile), id(home.regions)))
             if key not in known:
-                exact = transfers.bytes_sent is None or transfers.bytes_received is None
-                matrix = _exact(transfers, program, size) if exact else _spread(transfers, program.n_tiles, size)
-                known[key] = matrix, exact
-            matrix, exact = known[key]
+                known[key] = _pairs(transfers, program, places, size)
+            matrix, told_by_proportion = known[key]
             total += count * matrix
-            spread += 0.0 if exact else count * float(matrix.sum())
+            spread += count * told_by_proportion
     return {
         "tiles_per_group": size,
         "bytes": [[round(value) for value in row] for row in total.tolist()],
         "spread_bytes": round(spread),
     }
+
+
+def _pairs(transfers: Transfers, program: Program, places: Places, size: int) -> tuple[FloatArray, float]:
+    """Return the bytes between groups of one run of some transfers, and how many of them are told by proportion."""
+    if transfers.bytes_sent is None or transfers.bytes_received is None:
+        return _exact(transfers, program, size), 0.0
+    found = places.matrix(transfers)
+    if found is not None:
+        return found
+    spread = _spread(transfers, program.n_tiles, size)
+    return spread, float(spread.sum())
 
 
 def _spread(transfers: Transfers, n_tiles: int, size: int) -> FloatArray:
