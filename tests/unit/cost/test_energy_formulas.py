@@ -11,6 +11,7 @@ from ipusim.cost.energy import (
     Energy,
     Work,
     control_energy,
+    dram_energy,
     exchange_energy,
     matmul_power_w,
     missing_energy_fields,
@@ -50,6 +51,14 @@ def test_both_ends_of_an_exchange() -> None:
     assert exchange_energy(8, 8, chip).exchange == pytest.approx(80 * PJ)
     assert exchange_energy(8, 32, chip).exchange == pytest.approx(200 * PJ)
     assert exchange_energy(8, 32, chip).memory == pytest.approx(40 * PJ)
+
+
+def test_reading_dram_is_charged_to_it_alone() -> None:
+    chip = load_chip("bow").model_copy(update={"dram_energy_per_byte_j": 60 * PJ})
+    assert dram_energy(50, chip).to_dict() == {**Energy().to_dict(), "dram": pytest.approx(3000 * PJ)}
+    bare = chip.model_copy(update={"name": "bare", "dram_energy_per_byte_j": None})
+    with pytest.raises(ValueError, match="'bare' has no dram_energy_per_byte_j"):
+        dram_energy(1, bare)
 
 
 def test_control_and_static() -> None:
