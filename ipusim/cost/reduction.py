@@ -132,6 +132,6 @@ def received_bytes(outputs: int, depth: int, partial_bytes: int) -> int:
 
 
 def temporary_bytes(outputs: int, depth: int, partial_bytes: int, multi_stage: bool) -> int:
-    """Return the bytes of partials that a tile holds in the widest stage; 0 for a depth of 1."""
-    size_1, depth_1, size_2, depth_2, size_3, depth_3 = reduction_stages(outputs, depth, multi_stage)
-    return max(size_1 * depth_1, size_2 * depth_2, size_3 * depth_3) * partial_bytes
+    """Return the bytes of partials that a tile holds in the widest stage, the first one; 0 for a depth of 1."""
+    size, first, _, _, _, _ = reduction_stages(outputs, depth, multi_stage)
+    return size * first * partial_bytes

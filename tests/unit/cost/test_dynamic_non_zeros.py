@@ -8,6 +8,7 @@ from ipusim.cost.dynamic_non_zeros import (
     bucket_words,
     expected_row_length,
     expected_rows,
+    header_words,
     stored_header_words,
 )
 from ipusim.kernels.jit import compiled
@@ -35,15 +36,28 @@ def test_bucket_of_values_by_hand():
     assert bucket_groups(1000, 48, 0.3, 2, 4) == 28
     # half-way cases round up: 5 * 1.3 = 6.5
     assert bucket_groups(5, 1, 0.3, 512, 4) == 7
+    assert type(bucket_groups(5, 1, 0.3, 2, 4)) is int
 
 
 def test_metadata_words_by_hand():
     # 8x8 region of blocks, full: 8 rows of 8; 2*7 header words + 1.3 * 8 * (2 + 8) = 118, already a multiple of 4
     assert bucket_words(16, 1.0, 8, 8, 0.3, 1, False, 6, 4) == 120
+    # two words for each group of non-zeros: 14 + 1.3 * 8 * (2 + 16) = 201.2
+    assert bucket_words(16, 1.0, 8, 8, 0.3, 2, False, 6, 4) == 204
+    # an exchange of single bytes still takes whole words: 14 + 1.3 * 2 * (2 + 8) = 40
+    assert bucket_words(16, 1.0, 2, 8, 0.2, 1, False, 6, 1) == 38
+    assert bucket_words(16, 1.0, 2, 8, 0.25, 1, False, 6, 1) == 40
+    assert type(bucket_words(16, 1.0, 2, 8, 0.25, 1, False, 6, 1)) is int
     # element-wise header: 2 * (9 + 6 * 5) = 78
     assert bucket_words(1, 1.0, 1, 1, 0.0, 1, False, 6, 4) == 84
     assert bucket_words(1, 1.0, 1, 1, 0.0, 2, False, 6, 4) == 84
     assert bucket_words(1, 1.0, 1, 1, 0.0, 1, True, 6, 4) == 144
+
+
+def test_planned_headers():
+    # the word that weight gradients add is counted for every worker: 9 + 6 * (5 + 5) where 64 are stored
+    assert (header_words(1, False, 6), header_words(1, True, 6)) == (39, 69)
+    assert (header_words(16, False, 6), header_words(16, True, 6)) == (7, 31)
 
 
 def test_stored_headers():

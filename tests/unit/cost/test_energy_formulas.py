@@ -66,6 +66,7 @@ def test_control_and_static() -> None:
     assert control_energy(100, 30.0, 2, chip).total == pytest.approx((70 + 2 * 4) * PJ)
     assert control_energy(10, 30.0, 0, chip).total == 0
     assert static_energy(2000, chip).total == pytest.approx(6 * 0.0005 * 2e-6)
+    assert static_energy(2000, chip.model_copy(update={"static_power_w_per_mm2": None})).total == 0
 
 
 def test_sums_and_multiples() -> None:
@@ -99,4 +100,6 @@ def test_power_of_a_matmul_at_a_rate() -> None:
     gc200 = load_chip("gc200")
     assert matmul_power_w(gc200, "float16") == pytest.approx(249.66e12 * 1.3 * PJ + 40, rel=1e-3)
     assert matmul_power_w(gc200, "float16", "float16", 0.5) == pytest.approx(249.66e12 * 0.65 * PJ + 40, rel=1e-3)
+    # partial sums of 32 bits halve the rate and cost more each
+    assert matmul_power_w(gc200, "float16", "float32") == pytest.approx(124.83e12 * 1.75 * PJ + 40, rel=1e-3)
     assert matmul_power_w(gc200, "bfloat16") is None

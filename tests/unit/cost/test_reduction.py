@@ -63,6 +63,7 @@ def test_bytes_by_hand() -> None:
     assert temporary_bytes(118, 17, 2, True) == 402 * 5 * 2
     assert temporary_bytes(118, 1, 2, True) == 0
     assert received_bytes(402, 5, 2) == 402 * 4 * 2
+    assert received_bytes(402, 2, 2) == 804
     assert received_bytes(402, 1, 2) == received_bytes(402, 0, 2) == 0
 
 
@@ -92,6 +93,7 @@ def test_compiled_equals_interpreted(size: int, depth: int, multi_stage: bool) -
 @given(outputs, depths)
 def test_stages_hold_all_partials(size: int, depth: int) -> None:
     if depth > 1:
-        first, factor, *_ = reduction_stages(size, depth, True)
+        first, factor, second, then, third, last = reduction_stages(size, depth, True)
+        assert first * factor >= max(second * then, third * last), "the first stage is the widest"
         assert first * factor >= size * depth
         assert first == ceil_div(size * depth, factor)

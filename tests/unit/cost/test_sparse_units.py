@@ -81,6 +81,12 @@ def test_an_n_m_pass_by_hand():
     assert units.skip_column_slots == 6.0
     wide = chip.replace(interleaved_load_bytes=32)
     assert sparse_units(wide, 1, "float16", "float16", n_m=True).skip_column_slots == 4.0
+    slow = wide.replace(amp_skip_fraction=0.5)
+    assert sparse_units(slow, 1, "float16", "float16", n_m=True).skip_column_slots == 8.0
+    # a place among two takes one bit, among three two
+    for of, bits in ((2, 1), (3, 2), (8, 3)):
+        one = sparse_units(chip.replace(amp_skip_n=1, amp_skip_m=of), 1, "float16", "float16", n_m=True)
+        assert one.skip_load_cycles == -(-256 * (16 + bits) // (8 * BOW.amp_load_bytes_per_cycle))
     # 20 rows of 33 non-zeros: two groups of 16 rows, three passes each; 5 columns on the slowest worker
     cycles = skipping_cycles(20, 660, 5, 16, 16, 36, 6.0, 18.5, 6)
     assert cycles == 50 + 2 * 19 + 6 * (6 + 36 + 6 * 18.5 + 6 * 5 * 6)
