@@ -53,9 +53,9 @@ class Places:
         variable = self._program.variables[transfers.variable]
         if variable.home is None or transfers.origins or transfers.bytes_received is None:
             return None
-        stated = int(transfers.bytes_received.sum())
+        total = int(transfers.bytes_received.sum())
         n_bytes = int(transfers.regions.n_elements.sum()) * variable.element_bytes
-        if abs(n_bytes - stated) > _CLOSE * stated:
+        if abs(n_bytes - total) > _CLOSE * total:
             return None
         shape = self._shapes.get((variable.storage, id(transfers.regions)), variable.shape)
         regions, shape = _flattened(transfers.regions, shape)
