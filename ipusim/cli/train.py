@@ -16,7 +16,7 @@ from ipusim.cli.output import emit, layout, wants_json
 from ipusim.cli.signals import termination_as_interrupt
 from ipusim.errors import BadInputError, Problem
 
-_METHODS = ("dense", "static", "set", "rigl")
+_METHODS = ("dense", "static", "prune", "set", "rigl")
 
 
 def command(
@@ -49,7 +49,7 @@ def command(
     Parameters
     ----------
     method
-        dense, static, set or rigl, instead of the workload's.
+        dense, static, prune, set or rigl, instead of the workload's.
     steps
         Number of steps, instead of the workload's.
     seed

@@ -72,7 +72,8 @@ def kernel_matrix(weights: Tensor) -> Tensor:
 
 def result_sparsity(spec: OpSpec, operands: tuple[Tensor, ...]) -> Sparsity | None:
     """Return the sparsity of the result of an op: that of the operand whose non-zeros it has, or None."""
-    like = next((each for each in operands if each.sparsity), None) if spec.family == "map" else None
+    elementwise = spec.family == "map" or spec.name == "cast"
+    like = next((each for each in operands if each.sparsity), None) if elementwise else None
     if spec.sparse_result is not None:
         like = operands[spec.sparse_result]
     if like is None:

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ipusim.files.units import Count, Density, Number
-from ipusim.frontends.entries import Entry, NoOptions, OneKind, Room
+from ipusim.files.units import Count, Density, Flag, Number
+from ipusim.frontends.entries import Entry, NoOptions, OneKind, Room, Scale
 
 MAX_STEPS = 10**9
 """Most steps of a training."""
@@ -16,9 +16,9 @@ Steps = Annotated[Count, Field(ge=1, le=MAX_STEPS)]
 Share = Annotated[Number, Field(ge=0, lt=1)]
 Amount = Annotated[Number, Field(ge=0)]
 
-MethodName = Literal["dense", "static", "set", "rigl"]
+MethodName = Literal["dense", "static", "prune", "set", "rigl"]
 
-METHODS: tuple[MethodName, ...] = ("dense", "static", "set", "rigl")
+METHODS: tuple[MethodName, ...] = ("dense", "static", "prune", "set", "rigl")
 """Methods that train."""
 
 
@@ -87,7 +87,8 @@ class SparseTrainingEntry(Entry):
 
     method: MethodName = Field(
         default="dense",
-        description="dense: all weights; static: a random pattern that stays; set: connections drop by magnitude and "
+        description="dense: all weights; static: a random pattern that stays; prune: all at first, then "
+        "fewer and fewer by magnitude; set: connections drop by magnitude and "
         "grow at random; rigl: they grow where the dense gradient is largest",
     )
     density: Density = Field(default=1.0, description="Fraction of the weights kept, above 0 and at most 1")
@@ -99,6 +100,9 @@ class SparseTrainingEntry(Entry):
         default=0.3, description="Share of the connections that the first change replaces; a cosine lowers it to zero"
     )
     every: Steps = Field(default=100, description="Steps between two changes")
+    begin: Annotated[Count, Field(ge=0, le=MAX_STEPS)] | None = Field(
+        default=None, description="Step before which connections stay; by default 0, of prune 5/16 of the training"
+    )
     end: Steps | None = Field(
         default=None, description="Step after which connections stay; by default at three quarters of the training"
     )
@@ -131,8 +135,16 @@ class TrainingEntry(Entry):
     learning_rate: LearningRateEntry = Field(description="The learning rate in every step")
     steps: Steps = Field(description="Number of steps")
     log_every: Steps = Field(default=100, description="Steps between two tests, log lines and checkpoints")
-    loss_scale: Annotated[Number, Field(gt=0)] = Field(
-        default=1.0, description="What the loss is multiplied by, so that small gradients survive in narrow formats"
+    accumulate: Annotated[Count, Field(ge=1, le=MAX_STEPS)] = Field(
+        default=1, description="Batches whose gradients are added up on the chip for one step, the mean of them"
+    )
+    loss_scale: Scale = Field(
+        default=1.0,
+        description="A power of two that the loss is multiplied by, so that small gradients survive in narrow "
+        "formats; auto: as large as it can be, halved where gradients overflow",
+    )
+    masters: Flag = Field(
+        default=True, description="Update a float32 copy of weights that have narrower formats, with float32 states"
     )
     sparsity: SparseTrainingEntry = Field(
         default_factory=SparseTrainingEntry, description="Which weights are kept while training"

@@ -66,9 +66,18 @@ def lower_map(builder: Builder, ops: tuple[Op, ...]) -> None:
 
 def lower_cast(builder: Builder, op: Op) -> None:
     """Append a change of number format, which runs where the operand is."""
+    if builder.graph.tensors[op.outputs[0]].sparsity is not None:
+        from ipusim.lower.sparse_map import lower_sparse_cast
+
+        lower_sparse_cast(builder, op)
+        return
     shape, home = common_place(builder, op, op.inputs, False)
     source = bring(builder, op.name, op.inputs[0], shape, home)
-    result = builder.place_tensor(op.outputs[0], shape, home)
+    append_cast(builder, op, source, builder.place_tensor(op.outputs[0], shape, home), home)
+
+
+def append_cast(builder: Builder, op: Op, source: Variable, result: Variable, home: Home) -> None:
+    """Append the compute set of a change of number format between two variables that lie alike."""
     settings: dict[str, object] = {"op": "cast", "dtype": result.dtype, "input": source.dtype, "output": result.dtype}
     scale = op.attrs.get("scale", 1.0)
     vertices = VertexSet(

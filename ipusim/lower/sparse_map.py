@@ -18,7 +18,7 @@ from ipusim.ir.regions import IntArray
 from ipusim.ir.tensor import Op, Tensor
 from ipusim.lower.broadcast import needed_runs, operand_transfers
 from ipusim.lower.builder import Builder
-from ipusim.lower.elementwise import map_vertices, small_operand
+from ipusim.lower.elementwise import append_cast, map_vertices, small_operand
 from ipusim.lower.fusion import leaves
 from ipusim.lower.homes import same_home, unrolled
 from ipusim.lower.operands import rearrangement
@@ -63,6 +63,17 @@ def lower_sparse_map(builder: Builder, ops: tuple[Op, ...]) -> None:
     vertices = map_vertices(builder, ops, operands, tuple(patterns[name] for name in operands), shape, home)
     fused = tuple(each.name for each in ops[:-1])
     builder.steps.append(Superstep(f"{op.name}/compute", op.name, (vertices,), fused=fused))
+
+
+def lower_sparse_cast(builder: Builder, op: Op) -> None:
+    """Append a change of number format of the non-zeros of a tensor, where the tensor whose pattern it is has them."""
+    output = builder.graph.tensors[op.outputs[0]]
+    place = _place(builder, output)
+    assert place.home is not None
+    home = unrolled(place.home)
+    source = bring_packed(builder, op.name, op.inputs[0], place, home)
+    result = _pack(builder, builder.place_tensor(op.outputs[0], place.shape, home), op.outputs[0], place)
+    append_cast(builder, op, source, result, home)
 
 
 def packed_variables(builder: Builder, tensor: str) -> tuple[Variable, ...]:

@@ -207,6 +207,7 @@ def _streamed(compiled: Compiled, excess_bytes: int) -> Iterator[Candidate]:
         name: graph.tensors[name].n_elements * number_format(graph.tensors[name].dtype).bytes
         for name in graph.inputs
         if graph.tensors[name].memory == "sram" and not graph.tensors[name].sparsity and readers[name]
+        if name not in graph.updates  # new values would have to go back
     }
     chosen: list[str] = []
     freed = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,14 @@ import numpy as np
 from ipusim.errors import BadInputError, Problem
 from ipusim.files.arrays import open_archive
 from ipusim.files.atomic import write_atomic
+from ipusim.formats.loss_scale import LossScale
 from ipusim.training.data import F32Array
 from ipusim.training.topology import BoolArray
 
 _META = "meta"
+
+STATIC = LossScale(1.0, 0)
+"""No scale of the loss."""
 
 
 @dataclass(slots=True)
@@ -30,7 +34,9 @@ class Totals:
     topology_s : float
         Part of the seconds that changes of the connections have taken beyond an ordinary step.
     changed : int
-        Connections that were replaced.
+        Connections that were replaced or removed.
+    skipped : int
+        Steps that were left out because gradients overflowed.
     """
 
     cycles: int = 0
@@ -39,6 +45,7 @@ class Totals:
     energy_j: float = 0.0
     topology_s: float = 0.0
     changed: int = 0
+    skipped: int = 0
 
 
 @dataclass(slots=True)
@@ -56,6 +63,8 @@ class State:
         Since the last log line.
     log : list of str
         All log lines.
+    scale : LossScale
+        Of the loss in the next step.
     """
 
     step: int
@@ -65,6 +74,7 @@ class State:
     totals: Totals = field(default_factory=Totals)
     losses: list[float] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    scale: LossScale = STATIC
 
 
 def write_checkpoint(path: Path, state: State, fingerprint: str) -> None:
@@ -75,6 +85,7 @@ def write_checkpoint(path: Path, state: State, fingerprint: str) -> None:
         "totals": {name: getattr(state.totals, name) for name in Totals.__slots__},
         "losses": state.losses,
         "log": state.log,
+        "scale": asdict(state.scale),
     }
     arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
     for part in ("weights", "states", "masks"):
@@ -101,7 +112,14 @@ def read_checkpoint(path: Path, fingerprint: str) -> State:
         for name, values in arrays.items():
             part, _, tensor = name.partition(":")
             parts[part][tensor] = values
-        state = State(meta["step"], **parts, totals=Totals(**meta["totals"]), losses=meta["losses"], log=meta["log"])  # type: ignore[arg-type]
+        state = State(
+            meta["step"],
+            **parts,  # type: ignore[arg-type]
+            totals=Totals(**meta["totals"]),
+            losses=meta["losses"],
+            log=meta["log"],
+            scale=LossScale(**meta["scale"]),
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInputError([Problem(str(path), 0, 0, "", f"is no checkpoint: {error}")]) from None
     if meta["fingerprint"] != fingerprint:

@@ -7,43 +7,11 @@ al., "Rigging the Lottery", arXiv 1911.11134, appendix (reference/sparse.md sect
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from ipusim.training.topology import PruneSchedule
 
 METHODS = ("dense", "static", "prune", "set", "rigl", "snfs")
 """Methods whose arithmetic is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class PruneSchedule:
-    """Gradual magnitude pruning: from dense to sparse along a cubic.
-
-    Attributes
-    ----------
-    begin, end : int
-        Steps between which weights are removed.
-    every : int
-        Steps between two removals.
-    steps : int
-        Steps of the whole training.
-
-    Notes
-    -----
-    The defaults are those of RigL's runs of ResNet-50 (reference/sparse.md section 8.1). Source of the cubic: Zhu and
-    Gupta, "To prune, or not to prune", arXiv 1710.01878.
-    """
-
-    begin: int = 10_000
-    end: int = 25_000
-    every: int = 1_000
-    steps: int = 32_000
-
-    def share(self, step: int) -> float:
-        """Return which part of the final sparsity has been reached after `step`: ``1 - (1 - t)^3``."""
-        if step < self.begin:
-            return 0.0
-        at = min(step, self.end) // self.every * self.every
-        progress = min(1.0, max(0.0, (at - self.begin) / max(1, self.end - self.begin)))
-        return float(1.0 - (1.0 - progress) ** 3)
 
 
 def forward_fraction(

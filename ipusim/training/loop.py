@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import floor, isfinite, log2
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import numpy as np
 from ipusim.chip.model import Chip
 from ipusim.errors import BadInputError
 from ipusim.files.atomic import write_atomic
-from ipusim.formats import round_to_format
+from ipusim.formats import number_format, round_to_format
+from ipusim.formats.loss_scale import LossScale, count_non_finite
 from ipusim.frontends.model import Workload
 from ipusim.training.checkpoint import State, Totals, read_checkpoint, write_checkpoint
 from ipusim.training.data import (
@@ -28,8 +31,9 @@ from ipusim.training.data import (
 from ipusim.training.optimisers.registry import find_optimiser
 from ipusim.training.programs import Part, Programs
 from ipusim.training.rates import learning_rate
-from ipusim.training.setup import Setup, expanded, initial_masks, initial_weights
-from ipusim.training.topology import block_scores, change_connections
+from ipusim.training.setup import Masks, Setup, expanded, initial_masks, initial_weights, kept_blocks
+from ipusim.training.step import MASK, MASTER, UNSCALE
+from ipusim.training.topology import BoolArray, FloatArray, block_scores, change_connections, prune_connections
 
 Progress = Callable[[str], None]
 
@@ -52,12 +56,10 @@ class Training:
         parts = (json.dumps(workload.document.data, sort_keys=True, default=str), str(chip))
         self.fingerprint = hashlib.sha256(repr((*parts, setup.method, setup.steps, setup.seed)).encode()).hexdigest()
         masks = initial_masks(setup)
-        self.programs = Programs(workload, chip, setup, setup.with_masks(masks))
+        self.programs = Programs(workload, chip, setup, masks)
         self.programs.step()
-        weights = initial_weights(setup, masks)
-        states = {name: np.zeros(weights[name.rpartition("#")[0]].shape, np.float32) for name in self.programs.states}
-        self.state = State(0, weights, states, masks)
-        self._inputs: dict[str, F32Array] = {}
+        weights, states = self._start(masks)
+        self.state = State(0, weights, states, masks, scale=self._first_scale())
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint."""
@@ -79,7 +81,8 @@ class Training:
             if checkpoint is not None:
                 write_checkpoint(checkpoint, state, self.fingerprint)
             if progress is not None:
-                shown = (f"step {state.step} of {setup.steps}", f"loss {line['loss']:.3g}")
+                loss = "not finite" if line["loss"] is None else f"{line['loss']:.3g}"
+                shown = (f"step {state.step} of {setup.steps}", f"loss {loss}")
                 progress(f"{setup.method}: {', '.join(shown)}, accuracy {100 * line['accuracy']:.1f} %")
 
     def accuracy(self) -> float:
@@ -95,60 +98,129 @@ class Training:
             right += int((found[setup.entry.predictions].argmax(axis=1)[: len(labels)] == labels).sum())
         return right / len(data.y_test)
 
+    def _start(self, masks: Masks) -> tuple[dict[str, F32Array], dict[str, F32Array]]:
+        """Return weights and states before the first step."""
+        tensors = self.setup.graph.tensors
+        whole = initial_weights(self.setup, masks)
+        states = {}
+        for name in self.programs.built.states:
+            weight, _, role = name.rpartition("#")
+            states[name] = whole[weight] if role == MASTER else np.zeros(whole[weight].shape, np.float32)
+        return {name: round_to_format(values, tensors[name].dtype) for name, values in whole.items()}, states
+
+    def _first_scale(self) -> LossScale:
+        """Return the scale of the loss in the first step: what is asked for, or as large as it can be."""
+        asked = self.setup.entry.loss_scale
+        return LossScale(float(asked), 0) if asked != "auto" else self._limited(LossScale())
+
+    def _limited(self, scale: LossScale) -> LossScale:
+        """Return a scale that the format of the loss can hold."""
+        largest = number_format(self.setup.graph.tensors[self.setup.entry.loss].dtype).max
+        return replace(scale, scale=min(scale.scale, 2.0 ** floor(log2(largest))))
+
     def _step(self) -> None:
         """Do one step: of RigL, where connections change, that change stands in for the update of the weights."""
-        state, schedule = self.state, self.setup.schedule
+        state, setup = self.state, self.setup
+        schedule = setup.schedule or setup.pruning
         due = schedule is not None and schedule.is_due(state.step)
-        step = self.programs.step()
-        self._feed()
-        if due and self.setup.method == "rigl":
-            part = self.programs.dense_gradients()
-            found = part.run({**self._inputs, **state.weights}, self.threads)
-            gradients = {name: found[result] for name, result in self.programs.gradients.items()}
-            self._count(part, part.cost.seconds)
-            self._change(gradients)
+        batches = self._batches()
+        if due and setup.method == "rigl":
+            self._regrow(batches)
         else:
-            found = step.run({**self._inputs, **state.weights, **state.states}, self.threads)
-            for name, result in self.programs.updates.items():
-                (state.weights if name in state.weights else state.states)[name] = found[result]
-            self._count(step)
+            self._update(batches)
             if due:
                 self._change({})
-        state.losses.append(float(found[self.setup.entry.loss].reshape(-1)[0]))
         state.step += 1
 
-    def _feed(self) -> None:
-        """Bring the batch, the learning rate and the scale of the loss of this step."""
-        setup, step = self.setup, self.state.step
-        entry, tensors = setup.entry, self.programs.step().compiled.graph.tensors
-        chosen = batch_indices(len(self.data.y_train), setup.batch, step, setup.seed)
+    def _update(self, batches: Sequence[Mapping[str, F32Array]]) -> None:
+        """Do the passes of a step, and its update; it is left out where scaled gradients have overflowed."""
+        state = self.state
+        before = dict(state.weights), dict(state.states)
+        parts = [*(self.programs.accumulate() for _ in batches[1:]), self.programs.step()]
+        losses = [self._run(part, batch) for part, batch in zip(parts, batches, strict=True)]
+        state.losses.append(float(np.mean(losses)))
+        if not self._stays_finite((*state.weights.values(), *state.states.values())):
+            state.weights, state.states = before
+
+    def _regrow(self, batches: Sequence[Mapping[str, F32Array]]) -> None:
+        """Change connections by the dense gradients, which the host adds up."""
+        part = self.programs.dense_gradients()
+        losses: list[float] = []
+        gradients: dict[str, F32Array] = {}
+        for batch in batches:
+            found = part.run({**batch, **self.state.weights}, self.threads)
+            losses.append(self._loss(found))
+            for name, result in self.programs.gradients.items():
+                gradients[name] = gradients[name] + found[result] if name in gradients else found[result]
+            self._count(part, part.cost.seconds)
+        self.state.losses.append(float(np.mean(losses)))
+        if self._stays_finite(gradients.values()):
+            self._change(gradients)
+
+    def _run(self, part: Part, batch: Mapping[str, F32Array]) -> float:
+        """Run a program that changes weights or states; return the loss."""
+        state = self.state
+        found = part.run({**batch, **state.weights, **state.states, **self._kept()}, self.threads)
+        for name, result in part.updates.items():
+            (state.weights if name in state.weights else state.states)[name] = found[result]
+        self._count(part)
+        return self._loss(found)
+
+    def _loss(self, found: Mapping[str, F32Array]) -> float:
+        return float(found[self.setup.entry.loss].reshape(-1)[0])
+
+    def _kept(self) -> dict[str, F32Array]:
+        """Return what dense products are kept sparse with while weights are pruned: a one where a weight is."""
+        if self.setup.method != "prune":
+            return {}
+        shapes = self.state.weights
+        masks = self.state.masks.items()
+        return {f"{name}#{MASK}": expanded(mask, shapes[name].shape).astype(np.float32) for name, mask in masks}
+
+    def _stays_finite(self, values: Iterable[F32Array]) -> bool:
+        """Return whether a step counts, and settle the scale of the next one.
+
+        Without a scale every step counts. What overflows in a gradient is not finite in what it updates either.
+        """
+        state = self.state
+        if self.setup.entry.loss_scale == 1.0:
+            return True
+        lost = count_non_finite(values)
+        state.scale = self._limited(state.scale.after_step(lost))
+        state.totals.skipped += int(lost > 0)
+        return lost == 0
+
+    def _batches(self) -> list[dict[str, F32Array]]:
+        """Return what the passes of this step are fed with: images, targets, learning rate, and scale of the loss."""
+        setup, step, built = self.setup, self.state.step, self.programs.built
+        entry, tensors = setup.entry, built.graph.tensors
+        chosen = batch_indices(len(self.data.y_train), setup.batch * entry.accumulate, step, setup.seed)
         optimiser = find_optimiser(entry.optimiser.kind)
         rate = learning_rate(entry.learning_rate, step, setup.steps)
         rate = optimiser.rate(rate, step, entry.optimiser.options())
-        targets = one_hot(self.data.y_train[chosen], setup.n_classes)
-        self._inputs = {**self._images(self.data.x_train[chosen]), entry.inputs.targets: targets}
-        self._inputs |= {name: _rounded(rate, tensors[name].dtype) for name in self.programs.rates}
-        self._inputs[self.programs.seed] = _rounded(float(entry.loss_scale), tensors[self.programs.seed].dtype)
+        scale = self.state.scale.scale
+        same = {name: _rounded(rate, tensors[name].dtype) for name in built.rates}
+        same[built.seed] = _rounded(scale, tensors[built.seed].dtype)
+        for name in (each for each in tensors if each.startswith(UNSCALE)):
+            same[name] = _rounded(1.0 / (scale * entry.accumulate), tensors[name].dtype)
+        batches = []
+        for own in chosen.reshape(entry.accumulate, setup.batch):
+            targets = one_hot(self.data.y_train[own], setup.n_classes)
+            batches.append({**same, **self._images(self.data.x_train[own]), entry.inputs.targets: targets})
+        return batches
 
     def _images(self, images: F32Array) -> dict[str, F32Array]:
         tensor = self.setup.graph.tensors[self.setup.entry.inputs.images]
         return {tensor.name: round_to_format(images, tensor.dtype).reshape(tensor.shape)}
 
     def _change(self, gradients: Mapping[str, F32Array]) -> None:
-        """Drop connections by magnitude and grow others, where gradients are large or else at random."""
-        setup, state, schedule = self.setup, self.state, self.setup.schedule
-        assert schedule is not None
-        size, share = setup.entry.sparsity.block_size, schedule.share(state.step)
+        """Change connections; weights and states of those that are new, or no longer there, become zeros."""
+        state, size = self.state, self.setup.entry.sparsity.block_size
         for name, mask in state.masks.items():
-            drop = block_scores(state.weights[name], size)
-            grow = (
-                block_scores(gradients[name], size)
-                if gradients
-                else random_scores(mask.shape, setup.seed, f"{name} grown in step {state.step}")
-            )
-            changed = change_connections(mask, drop, grow, share)
-            stayed = expanded(mask & changed, state.weights[name].shape)
-            state.totals.changed += int((changed & ~mask).sum()) * size * size
+            weights = state.states.get(f"{name}#{MASTER}", state.weights[name])
+            changed = self._changed(name, mask, block_scores(weights, size), gradients)
+            stayed = expanded(mask & changed, weights.shape)
+            state.totals.changed += max(int((changed & ~mask).sum()), int((mask & ~changed).sum())) * size * size
             state.masks[name] = changed
             state.weights[name] = state.weights[name] * stayed
             for other in (each for each in state.states if each.rpartition("#")[0] == name):
@@ -157,6 +229,19 @@ class Training:
         placing_s = self.programs.step().update_s
         state.totals.seconds += placing_s
         state.totals.topology_s += placing_s
+
+    def _changed(self, name: str, mask: BoolArray, score: FloatArray, gradients: Mapping[str, F32Array]) -> BoolArray:
+        """Return the new connections of a weight: dropped by magnitude, and grown by gradients or at random."""
+        setup, step = self.setup, self.state.step
+        if setup.pruning is not None:
+            lost = (1.0 - setup.densities[name]) * setup.pruning.share(step)
+            return prune_connections(mask, score, kept_blocks(1.0 - lost, mask.size))
+        assert setup.schedule is not None
+        if gradients:
+            grow = block_scores(gradients[name], setup.entry.sparsity.block_size)
+        else:
+            grow = random_scores(mask.shape, setup.seed, f"{name} grown in step {step}")
+        return change_connections(mask, score, grow, setup.schedule.share(step))
 
     def _count(self, part: Part, topology_s: float = 0.0) -> None:
         totals: Totals = self.state.totals
@@ -173,9 +258,10 @@ class Training:
         size = setup.entry.sparsity.block_size
         absent = sum(int((~mask).sum()) for mask in state.masks.values()) * size * size
         known = self.programs.step().cost.energy_j is not None
+        loss = float(np.mean(state.losses))
         return {
             "step": state.step,
-            "loss": float(np.mean(state.losses)),
+            "loss": loss if isfinite(loss) else None,
             "accuracy": self.accuracy(),
             "learning_rate": learning_rate(setup.entry.learning_rate, state.step - 1, setup.steps),
             "density": (weights - absent) / weights,
@@ -185,6 +271,8 @@ class Training:
             "seconds": totals.seconds,
             "topology_seconds": totals.topology_s,
             "energy_j": totals.energy_j if known else None,
+            "loss_scale": state.scale.scale,
+            "skipped_steps": totals.skipped,
         }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
+from typing import Any
 
 from ipusim.chip.model import Chip
 from ipusim.engine.energy import measure_energy
@@ -18,18 +19,38 @@ from ipusim.frontends.patterns import non_zeros
 from ipusim.frontends.precision import insert_casts
 from ipusim.ir.graph import Graph
 from ipusim.ops.registry import find_op
-from ipusim.pipeline.compiling import Compiled, compile_graph
+from ipusim.pipeline.compiling import Compiled, compile_to_fit
 from ipusim.plan.dynamic_sparse import DynamicSparsePlan
 from ipusim.training.data import F32Array
 from ipusim.training.optimisers.registry import find_optimiser
 from ipusim.training.setup import Masks, Setup, needed
-from ipusim.training.step import build_dense_gradients, build_step
+from ipusim.training.step import StepGraph, build_accumulation, build_dense_gradients, build_step
+
+WHAT = {
+    "step": "a training step",
+    "accumulate": "a pass that accumulates gradients",
+    "dense_gradients": "the pass of the dense gradients",
+    "forward": "the forward pass",
+}
+"""The programs of a training, in words."""
 
 
 class DoesNotFitError(IpusimError):
-    """A program of the training has no room on the chip."""
+    """A program of the training has no room on the chip.
+
+    Attributes
+    ----------
+    program : str
+        One of :data:`WHAT`.
+    compiled : Compiled
+        The program that comes nearest.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, program: str, compiled: Compiled) -> None:
+        super().__init__(message)
+        self.program, self.compiled = program, compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +78,7 @@ class Cost:
     max_tile_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
     """A compiled program of the training.
 
@@ -67,26 +88,35 @@ class Part:
     cost : Cost
     update_s : float
         Seconds of placing the connections of all dynamic weights on the host and of sending them to the chip.
-    schedule : Schedule
-        What every execution has to know of the program.
     """
 
     compiled: Compiled
     cost: Cost
     update_s: float
-    schedule: Schedule
+    _schedule: Schedule | None = None
+
+    @property
+    def updates(self) -> Mapping[str, str]:
+        """Inputs, and the outputs that take their place in the next run."""
+        return self.compiled.graph.updates
 
     def run(self, values: Mapping[str, F32Array], threads: int) -> dict[str, F32Array]:
         """Execute the program; return its outputs in the shapes of the graph's tensors."""
         program, tensors = self.compiled.program, self.compiled.graph.tensors
         assert program is not None
-        found = execute_program(program, values, threads, schedule=self.schedule)
+        if self._schedule is None:
+            self._schedule = schedule_program(program)
+        found = execute_program(program, values, threads, schedule=self._schedule)
         results = {}
         for name, array in found.items():
             variable, tensor = program.variables[program.outputs[name]], tensors[name]
             whole = unpacked(variable, array, tensor.n_elements) if variable.tensor else array
             results[name] = whole.reshape(tensor.shape)
         return results
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what it costs, and the levers that the compiler took so that it fits, as plain values."""
+        return {**asdict(self.cost), "levers_taken": [lever.to_dict() for lever in self.compiled.levers_taken]}
 
 
 @dataclass(slots=True)
@@ -98,68 +128,119 @@ class Programs:
     workload : Workload
     chip : Chip
     setup : Setup
-    graph : Graph
-        Forward, with the sparse weights of the moment.
+    masks : Masks
+        Connections of the moment.
     """
 
     workload: Workload
     chip: Chip
     setup: Setup
-    graph: Graph
-    rates: tuple[str, ...] = ()
-    seed: str = ""
-    states: tuple[str, ...] = ()
-    updates: Mapping[str, str] = field(default_factory=dict)
+    masks: Masks
     gradients: Mapping[str, str] = field(default_factory=dict)
+    _built: StepGraph | None = None
     _parts: dict[str, Part] = field(default_factory=dict)
 
     def change(self, masks: Masks) -> None:
         """Go on with other connections."""
-        self.graph = self.setup.with_masks(masks)
+        self.masks = masks
         self._parts.clear()
+
+    @property
+    def built(self) -> StepGraph:
+        """The graph of the step that was compiled last: names of seed, rates and states."""
+        assert self._built is not None
+        return self._built
+
+    def part(self, name: str) -> Part:
+        """Return a program by its name in :data:`WHAT`."""
+        if name not in self._parts:
+            make: Mapping[str, Callable[[], Part]] = {
+                "step": self._step,
+                "accumulate": self._accumulate,
+                "dense_gradients": self._dense_gradients,
+                "forward": self._forward,
+            }
+            self._parts[name] = make[name]()
+        return self._parts[name]
 
     def step(self) -> Part:
         """Return the step: forward, backward and update."""
-        if "step" not in self._parts:
-            entry = self.setup.entry
-            built = build_step(
-                replace(self.graph, outputs=(entry.loss,)),
-                entry.loss,
-                self.setup.weights,
-                find_optimiser(entry.optimiser.kind),
-                entry.optimiser.options(),
-                float(entry.loss_scale),
-            )
-            self.seed, self.states, self.updates = built.seed, built.states, built.graph.updates
-            self.rates = built.rates
-            self._parts["step"] = self._compiled("a training step", needed_inputs(built.graph))
-        return self._parts["step"]
+        return self.part("step")
+
+    def accumulate(self) -> Part:
+        """Return the pass forward and backward that only adds up gradients."""
+        return self.part("accumulate")
 
     def dense_gradients(self) -> Part:
         """Return the pass that finds the gradients of sparse weights at all their elements; nothing is updated."""
-        if "gradients" not in self._parts:
-            graph = needed(self.graph, (self.setup.entry.loss,))
-            built, self.gradients, self.seed = build_dense_gradients(
-                graph, self.setup.entry.loss, tuple(self.setup.densities)
-            )
-            self._parts["gradients"] = self._compiled("the pass of the dense gradients", built)
-        return self._parts["gradients"]
+        return self.part("dense_gradients")
 
     def forward(self) -> Part:
         """Return the forward pass up to the predictions."""
-        if "forward" not in self._parts:
-            graph = needed(self.graph, (self.setup.entry.predictions,))
-            self._parts["forward"] = self._compiled("the forward pass", insert_casts(expand_graph(graph)))
-        return self._parts["forward"]
+        return self.part("forward")
 
-    def _compiled(self, what: str, graph: Graph) -> Part:
-        compiled = compile_graph(self.workload, self.chip, graph)
+    def _step(self) -> Part:
+        def build(graph: Graph, masked: tuple[str, ...]) -> Graph:
+            entry = self.setup.entry
+            optimiser = find_optimiser(entry.optimiser.kind)
+            trained, options = self._trained(graph), entry.optimiser.options()
+            how = replace(self.setup.how, masked=masked)
+            self._built = build_step(trained, entry.loss, self.setup.weights, optimiser, options, how)
+            return needed_inputs(self._built.graph)
+
+        return self._cheapest("step", build)
+
+    def _accumulate(self) -> Part:
+        def build(graph: Graph, _masked: tuple[str, ...]) -> Graph:
+            trained, loss = self._trained(graph), self.setup.entry.loss
+            return needed_inputs(build_accumulation(trained, loss, self.setup.weights, self.setup.how).graph)
+
+        return self._cheapest("accumulate", build)
+
+    def _dense_gradients(self) -> Part:
+        loss = self.setup.entry.loss
+        graph = needed(self.setup.with_masks(self.masks), (loss,))
+        built, self.gradients, _ = build_dense_gradients(graph, loss, tuple(self.setup.densities))
+        return self._compiled("dense_gradients", built)
+
+    def _forward(self) -> Part:
+        def build(graph: Graph, _masked: tuple[str, ...]) -> Graph:
+            return insert_casts(expand_graph(needed(graph, (self.setup.entry.predictions,))))
+
+        return self._cheapest("forward", build)
+
+    def _trained(self, graph: Graph) -> Graph:
+        return replace(graph, outputs=(self.setup.entry.loss,))
+
+    def _cheapest(self, name: str, build: Callable[[Graph, tuple[str, ...]], Graph]) -> Part:
+        """Return a program for the connections of the moment.
+
+        While weights are pruned there are two: a sparse one, and one of dense products that keeps zeros by a mask.
+        The one with fewer cycles is taken; the useful operations are the same.
+        """
+        sparse = build(self.setup.with_masks(self.masks), ())
+        pruned = tuple(each for each, mask in self.masks.items() if not mask.all())
+        if self.setup.method != "prune" or not pruned:
+            return self._compiled(name, sparse)
+        found = []
+        for graph in (sparse, build(self.setup.with_masks({}), pruned)):
+            try:
+                found.append(self._compiled(name, graph, sparse))
+            except DoesNotFitError as error:
+                failed = error
+        if not found:
+            raise failed
+        return min(found, key=lambda part: part.cost.cycles)
+
+    def _compiled(self, name: str, graph: Graph, useful: Graph | None = None) -> Part:
+        compiled = compile_to_fit(self.workload, self.chip, graph)
         if not compiled.fits or compiled.program is None or compiled.memory is None:
             reasons = "; ".join(f"{each.op} has no plan ({each.reason})" for each in compiled.unplanned)
             need = f"{compiled.memory.max_tile_bytes:,} bytes on a tile" if compiled.memory else reasons
             room = f"{self.chip.name} has {self.chip.tile_sram_bytes:,} bytes a tile"
-            raise DoesNotFitError(f"ipusim: {self.workload.name}: {what} does not fit: {need}; {room}")
-        return Part(compiled, _cost(compiled), _update_seconds(compiled), schedule_program(compiled.program))
+            message = f"ipusim: {self.workload.name}: {WHAT[name]} does not fit: {need}; {room}"
+            raise DoesNotFitError(message, name, compiled)
+        return Part(compiled, _cost(compiled, useful or graph), _update_seconds(compiled))
 
 
 def needed_inputs(graph: Graph) -> Graph:
@@ -168,10 +249,11 @@ def needed_inputs(graph: Graph) -> Graph:
     return replace(graph, tensors={name: tensor for name, tensor in graph.tensors.items() if name in used})
 
 
-def _cost(compiled: Compiled) -> Cost:
+def _cost(compiled: Compiled, graph: Graph) -> Cost:
+    """Return what a program costs whose useful operations are those of `graph`."""
     assert compiled.program is not None
     assert compiled.memory is not None
-    chip, graph = compiled.chip, compiled.graph
+    chip = compiled.chip
     trace = time_program(compiled.program, chip)
     energy = measure_energy(compiled.program, trace, chip)
     flops = 0

@@ -22,7 +22,8 @@ from ipusim.sparse.patterns.given import given_option
 from ipusim.training.data import F32Array, random_scores
 from ipusim.training.distribution import DistributionError, layer_densities
 from ipusim.training.layers import weight_layers
-from ipusim.training.topology import BoolArray, DropSchedule
+from ipusim.training.step import StepOptions
+from ipusim.training.topology import BoolArray, DropSchedule, PruneSchedule
 
 Masks = Mapping[str, BoolArray]
 
@@ -64,12 +65,32 @@ class Setup:
         sparsity = self.entry.sparsity
         if self.method not in _CHANGING or not self.densities:
             return None
-        end = sparsity.end if sparsity.end is not None else self.steps * 3 // 4
-        return DropSchedule(sparsity.drop_fraction, sparsity.every, 0, end)
+        return DropSchedule(sparsity.drop_fraction, sparsity.every, sparsity.begin or 0, self._end)
+
+    @property
+    def pruning(self) -> PruneSchedule | None:
+        """When connections are removed; None where they never are."""
+        sparsity = self.entry.sparsity
+        if self.method != "prune" or not self.densities:
+            return None
+        begin = self.steps * 5 // 16 if sparsity.begin is None else sparsity.begin
+        return PruneSchedule(min(begin, self._end), self._end, sparsity.every, self.steps)
+
+    @property
+    def _end(self) -> int:
+        """The step after which connections stay."""
+        end = self.entry.sparsity.end
+        return end if end is not None else self.steps * 3 // 4
+
+    @property
+    def how(self) -> StepOptions:
+        """What becomes of gradients before the update."""
+        scale = self.entry.loss_scale
+        return StepOptions(None if scale == "auto" else float(scale), self.entry.accumulate, self.entry.masters)
 
     @property
     def batch(self) -> int:
-        """Images in a step."""
+        """Images in a run of a program: a step has as many for each pass that it accumulates."""
         return self.graph.tensors[self.entry.inputs.images].shape[0]
 
     @property
@@ -83,6 +104,8 @@ class Setup:
         mode = "dynamic" if self.method in _CHANGING else "static"
         tensors = dict(self.graph.tensors)
         for name, mask in masks.items():
+            if self.method == "prune" and mask.all():
+                continue
             pattern = {"mask": given_option(mask)}
             sparsity = Sparsity(float(mask.mean()), options.block_size, mode, "given", pattern, options.oversize)
             tensors[name] = replace(tensors[name], sparsity=sparsity)
@@ -151,14 +174,18 @@ def with_batch_statistics(graph: Graph) -> Graph:
     return replace(graph, ops=ops)
 
 
-def initial_masks(setup: Setup) -> dict[str, BoolArray]:
-    """Return which blocks of the sparse weights exist at first: as many as the density says, at random."""
+def initial_masks(setup: Setup, at_end: bool = False) -> dict[str, BoolArray]:
+    """Return which blocks of the sparse weights exist at first: as many as the density says, at random.
+
+    Of pruning, all; with `at_end` as many as at its end.
+    """
     size = setup.entry.sparsity.block_size
     masks = {}
     for name, density in setup.densities.items():
         rows, cols = matrix_shape(setup.graph.tensors[name].shape)
         shape = (rows // size, cols // size)
-        count = max(1, round(density * shape[0] * shape[1]))
+        whole = setup.method == "prune" and not at_end
+        count = shape[0] * shape[1] if whole else kept_blocks(density, shape[0] * shape[1])
         order = np.argsort(random_scores(shape, setup.seed, f"{name} mask").reshape(-1), kind="stable")
         mask = np.zeros(shape[0] * shape[1], dtype=np.bool_)
         mask[order[:count]] = True
@@ -166,15 +193,20 @@ def initial_masks(setup: Setup) -> dict[str, BoolArray]:
     return masks
 
 
+def kept_blocks(density: float, n_blocks: int) -> int:
+    """Return how many of some blocks a density keeps, one at least."""
+    return max(1, round(density * n_blocks))
+
+
 def initial_weights(setup: Setup, masks: Masks) -> dict[str, F32Array]:
-    """Return the weights before the first step, zeros where nothing is kept.
+    """Return the weights before the first step in float32, zeros where nothing is kept.
 
     Those of a sparse weight are divided by the root of its density, so that sums have the variance of dense ones; of a
     convolution they are a matrix, as they lie on the chip.
     """
     found = {}
     for name in setup.weights:
-        tensor, mask = setup.graph.tensors[name], masks.get(name)
+        tensor, mask = replace(setup.graph.tensors[name], dtype="float32"), masks.get(name)
         if mask is None:
             found[name] = tensor_values(tensor, setup.seed)
             continue

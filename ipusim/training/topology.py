@@ -45,6 +45,44 @@ class DropSchedule:
         return self.fraction / 2.0 * (1.0 + cos(pi * progress))
 
 
+@dataclass(frozen=True, slots=True)
+class PruneSchedule:
+    """Gradual magnitude pruning: from dense to sparse along a cubic.
+
+    Attributes
+    ----------
+    begin, end : int
+        Steps between which weights are removed.
+    every : int
+        Steps between two removals.
+    steps : int
+        Steps of the whole training.
+
+    Notes
+    -----
+    The defaults are those of RigL's runs of ResNet-50 (reference/sparse.md section 8.1). Source of the cubic: Zhu and
+    Gupta, "To prune, or not to prune", arXiv 1710.01878.
+    """
+
+    begin: int = 10_000
+    end: int = 25_000
+    every: int = 1_000
+    steps: int = 32_000
+
+    def is_due(self, step: int) -> bool:
+        """Return whether weights are removed in a step: every `every` steps, and in the last one."""
+        return step == self.end or (self.begin < step < self.end and (step - self.begin) % self.every == 0)
+
+    def share(self, step: int) -> float:
+        """Return which part of the final sparsity has been reached after `step`: ``1 - (1 - t)^3``."""
+        if step < self.begin:
+            return 0.0
+        if step >= self.end:
+            return 1.0
+        at = (step - self.begin) // self.every * self.every
+        return float(1.0 - (1.0 - at / (self.end - self.begin)) ** 3)
+
+
 def block_scores(values: FloatArray, block_size: int) -> FloatArray:
     """Return the sum of magnitudes of every block: float array [rows / b, cols / b] of an array [rows, cols]."""
     rows, cols = values.shape
@@ -88,4 +126,16 @@ def change_connections(mask: BoolArray, drop_score: FloatArray, grow_score: Floa
     free = np.flatnonzero(~kept)
     order = np.argsort(-grow_score.reshape(-1)[free], kind="stable")
     kept[free[order[:count]]] = True
+    return kept.reshape(mask.shape)
+
+
+def prune_connections(mask: BoolArray, score: FloatArray, count: int) -> BoolArray:
+    """Return the mask with only the `count` connections of the largest scores, all of which exist already.
+
+    Of equals the first in row-major order is removed.
+    """
+    kept = mask.reshape(-1).copy()
+    alive = np.flatnonzero(kept)
+    order = np.argsort(score.reshape(-1)[alive], kind="stable")
+    kept[alive[order[: max(0, len(alive) - count)]]] = False
     return kept.reshape(mask.shape)

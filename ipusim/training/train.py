@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def train(
     loaded, target = load_inputs(workload, chip, settings)
     setup = prepare(loaded, method, steps, seed)
     if not execute:
-        programs = Programs(loaded, target, setup, setup.with_masks(initial_masks(setup)))
+        programs = Programs(loaded, target, setup, initial_masks(setup, at_end=True))
         return TrainingDocument(_document(loaded, target, setup, programs))
     training = Training(loaded, target, setup, threads)
     if resume and checkpoint is not None and checkpoint.exists():
@@ -83,11 +82,15 @@ def train(
 
 
 def _document(workload: Workload, chip: Chip, setup: Setup, programs: Programs) -> Document:
-    step, forward = programs.step(), programs.forward()
-    gradients = programs.dense_gradients() if setup.method == "rigl" and setup.schedule else None
+    step, accumulate = programs.step(), setup.entry.accumulate
+    parts = {"step": step}
+    if accumulate > 1:
+        parts["accumulate"] = programs.accumulate()
+    if setup.method == "rigl" and setup.schedule:
+        parts["dense_gradients"] = programs.dense_gradients()
+    parts["forward"] = programs.forward()
     n_weights = sum(setup.graph.tensors[name].n_elements for name in setup.weights)
     absent = sum((1 - density) * setup.graph.tensors[name].n_elements for name, density in setup.densities.items())
-    parts = {"step": step, "dense_gradients": gradients, "forward": forward}
     return {
         "schema": SCHEMA,
         "workload": workload.name,
@@ -95,14 +98,15 @@ def _document(workload: Workload, chip: Chip, setup: Setup, programs: Programs) 
         "method": setup.method,
         "steps": setup.steps,
         "seed": setup.seed,
-        "batch": setup.batch,
+        "batch": setup.batch * accumulate,
+        "accumulate": accumulate,
         "n_weights": n_weights,
         "density": (n_weights - absent) / n_weights,
         "layer_densities": dict(setup.densities),
-        "programs": {name: asdict(part.cost) for name, part in parts.items() if part is not None},
+        "programs": {name: part.to_dict() for name, part in parts.items()},
         "tile_sram_bytes": chip.tile_sram_bytes,
         "pattern_update_s": step.update_s if setup.schedule else 0.0,
-        "topology_share": _topology_share(setup, step, gradients),
+        "topology_share": _topology_share(setup, parts),
         "trained": None,
         "log": [],
         **limits(chip),
@@ -116,10 +120,13 @@ def _uncertainty(step: Part) -> Document:
     return uncertainty(step.compiled, time_program(program, step.compiled.chip).op_cycles)
 
 
-def _topology_share(setup: Setup, step: Part, gradients: Part | None) -> float:
+def _topology_share(setup: Setup, parts: Mapping[str, Part]) -> float:
     """Return the share of changing the connections in the seconds of the steps from one change to the next."""
     if setup.schedule is None:
         return 0.0
-    changing_s = step.update_s + (gradients.cost.seconds if gradients else 0.0)
+    accumulate = setup.entry.accumulate
+    gradients = parts.get("dense_gradients")
+    changing_s = parts["step"].update_s + (accumulate * gradients.cost.seconds if gradients else 0.0)
     ordinary = setup.schedule.every - (1 if gradients else 0)
-    return changing_s / (ordinary * step.cost.seconds + changing_s)
+    passes_s = (accumulate - 1) * parts["accumulate"].cost.seconds if accumulate > 1 else 0.0
+    return changing_s / (ordinary * (parts["step"].cost.seconds + passes_s) + changing_s)

@@ -18,7 +18,7 @@ from ipusim.training.programs import DoesNotFitError
 from ipusim.training.setup import initial_masks, initial_weights, prepare
 from ipusim.training.train import train
 
-METHODS = ("dense", "static", "set", "rigl")
+METHODS = ("dense", "static", "prune", "set", "rigl")
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_a_dense_step_is_that_of_numpy(data: Path) -> None:
     momentum = dict.fromkeys(weights, 0.0)
     losses = []
     for _ in range(2):
+        x, targets = (training._batches()[0][name].astype(np.float64) for name in ("x", "targets"))
         training._step()
-        x, targets = (training._inputs[name].astype(np.float64) for name in ("x", "targets"))
         hidden = x @ weights["w1"] + weights["b1"]
         logits = np.maximum(hidden, 0) @ weights["w2"]
         softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -115,10 +115,10 @@ def test_rigl_grows_where_the_dense_gradient_is_largest_and_updates_nothing(data
     cycles = training.state.totals.cycles
     assert cycles == 3 * step.cycles
     gradients = training.programs.dense_gradients()
+    x, targets = (training._batches()[0][name].astype(np.float64) for name in ("x", "targets"))
     training._step()
     assert training.state.totals.cycles == cycles + gradients.cost.cycles
     after = training.state.masks["w1"]
-    x, targets = (training._inputs[name].astype(np.float64) for name in ("x", "targets"))
     hidden = x @ before["w1"] + before["b1"]
     logits = np.maximum(hidden, 0) @ before["w2"]
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -21,7 +21,7 @@ from ipusim.sparse.patterns.given import given_option
 from ipusim.sparse.patterns.registry import build_pattern
 from ipusim.sparse.patterns.spec import PatternError, PatternRequest, density_of
 from ipusim.training.optimisers.registry import find_optimiser, optimiser_names
-from ipusim.training.step import RATE, StepGraph, build_dense_gradients, build_step
+from ipusim.training.step import RATE, StepGraph, StepOptions, build_dense_gradients, build_step
 
 RATE_NAME = f"{RATE}-float32"
 
@@ -102,7 +102,7 @@ def test_adam() -> None:
 def test_the_scale_of_the_loss_is_taken_back() -> None:
     sgd = find_optimiser("sgd")
     plain = build_step(forward(), "loss", ["w"], sgd, sgd.options)
-    scaled = build_step(forward(), "loss", ["w"], sgd, sgd.options, loss_scale=64.0)
+    scaled = build_step(forward(), "loss", ["w"], sgd, sgd.options, how=StepOptions(loss_scale=64.0))
     values = start() | {RATE_NAME: np.array([0.1])}
     once = evaluate(plain.graph, {**values, plain.seed: np.ones(1)})[plain.graph.updates["w"]]
     again = evaluate(scaled.graph, {**values, scaled.seed: np.full(1, 64.0)})[scaled.graph.updates["w"]]
