@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import floor, isfinite, log2
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 from ipusim.chip.model import Chip
 from ipusim.errors import BadInputError
 from ipusim.files.atomic import write_atomic
-from ipusim.formats import number_format, round_to_format
+from ipusim.formats import round_to_format
 from ipusim.formats.loss_scale import LossScale, count_non_finite
+from ipusim.formats.scale import AUTO
 from ipusim.frontends.model import Workload
 from ipusim.training.checkpoint import State, Totals, read_checkpoint, write_checkpoint
 from ipusim.training.data import (
@@ -31,7 +32,16 @@ from ipusim.training.data import (
 from ipusim.training.optimisers.registry import find_optimiser
 from ipusim.training.programs import Part, Programs
 from ipusim.training.rates import learning_rate
-from ipusim.training.setup import Masks, Setup, expanded, initial_masks, initial_weights, kept_blocks
+from ipusim.training.setup import (
+    Masks,
+    Setup,
+    as_matrix_or_kernel,
+    expanded,
+    initial_masks,
+    initial_weights,
+    kept_blocks,
+    largest_scale,
+)
 from ipusim.training.step import MASK, MASTER, UNSCALE
 from ipusim.training.topology import BoolArray, FloatArray, block_scores, change_connections, prune_connections
 
@@ -94,7 +104,7 @@ class Training:
             images, labels = data.x_test[start : start + setup.batch], data.y_test[start : start + setup.batch]
             filled = np.zeros((setup.batch, images.shape[1]), dtype=np.float32)
             filled[: len(images)] = images
-            found = forward.run({**self.state.weights, **self._images(filled)}, self.threads)
+            found = forward.run({**self._fed(forward), **self._images(filled)}, self.threads)
             right += int((found[setup.entry.predictions].argmax(axis=1)[: len(labels)] == labels).sum())
         return right / len(data.y_test)
 
@@ -111,12 +121,12 @@ class Training:
     def _first_scale(self) -> LossScale:
         """Return the scale of the loss in the first step: what is asked for, or as large as it can be."""
         asked = self.setup.entry.loss_scale
-        return LossScale(float(asked), 0) if asked != "auto" else self._limited(LossScale())
+        return LossScale(float(asked), 0) if asked != AUTO else self._limited(LossScale())
 
     def _limited(self, scale: LossScale) -> LossScale:
         """Return a scale that the format of the loss can hold."""
-        largest = number_format(self.setup.graph.tensors[self.setup.entry.loss].dtype).max
-        return replace(scale, scale=min(scale.scale, 2.0 ** floor(log2(largest))))
+        largest = largest_scale(self.setup.graph.tensors[self.setup.entry.loss].dtype)
+        return replace(scale, scale=min(scale.scale, largest))
 
     def _step(self) -> None:
         """Do one step: of RigL, where connections change, that change stands in for the update of the weights."""
@@ -148,7 +158,7 @@ class Training:
         losses: list[float] = []
         gradients: dict[str, F32Array] = {}
         for batch in batches:
-            found = part.run({**batch, **self.state.weights}, self.threads)
+            found = part.run({**batch, **self._fed(part)}, self.threads)
             losses.append(self._loss(found))
             for name, result in self.programs.gradients.items():
                 gradients[name] = gradients[name] + found[result] if name in gradients else found[result]
@@ -160,22 +170,25 @@ class Training:
     def _run(self, part: Part, batch: Mapping[str, F32Array]) -> float:
         """Run a program that changes weights or states; return the loss."""
         state = self.state
-        found = part.run({**batch, **state.weights, **state.states, **self._kept()}, self.threads)
+        found = part.run({**batch, **self._fed(part)}, self.threads)
         for name, result in part.updates.items():
-            (state.weights if name in state.weights else state.states)[name] = found[result]
+            held = state.weights if name in state.weights else state.states
+            held[name] = as_matrix_or_kernel(found[result], held[name].shape)
         self._count(part)
         return self._loss(found)
 
     def _loss(self, found: Mapping[str, F32Array]) -> float:
         return float(found[self.setup.entry.loss].reshape(-1)[0])
 
-    def _kept(self) -> dict[str, F32Array]:
-        """Return what dense products are kept sparse with while weights are pruned: a one where a weight is."""
-        if self.setup.method != "prune":
-            return {}
-        shapes = self.state.weights
-        masks = self.state.masks.items()
-        return {f"{name}#{MASK}": expanded(mask, shapes[name].shape).astype(np.float32) for name, mask in masks}
+    def _fed(self, part: Part) -> dict[str, F32Array]:
+        """Return the weights and states that a program reads, and of dense products the masks of pruned weights."""
+        state, tensors = self.state, part.compiled.graph.tensors
+        values = {**state.weights, **state.states}
+        for name, mask in state.masks.items() if self.setup.method == "prune" else ():
+            values[f"{name}#{MASK}"] = expanded(mask, state.weights[name].shape).astype(np.float32)
+        return {
+            name: as_matrix_or_kernel(array, tensors[name].shape) for name, array in values.items() if name in tensors
+        }
 
     def _stays_finite(self, values: Iterable[F32Array]) -> bool:
         """Return whether a step counts, and settle the scale of the next one.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from math import frexp
 
 import numpy as np
 
 from ipusim.errors import BadInputError, Problem
-from ipusim.formats import WHOLE_NUMBERS
+from ipusim.formats import WHOLE_NUMBERS, number_format
+from ipusim.formats.scale import AUTO
 from ipusim.frontends.build import assemble_graph
 from ipusim.frontends.model import Workload
 from ipusim.frontends.parts import Parts
@@ -86,7 +88,7 @@ class Setup:
     def how(self) -> StepOptions:
         """What becomes of gradients before the update."""
         scale = self.entry.loss_scale
-        return StepOptions(None if scale == "auto" else float(scale), self.entry.accumulate, self.entry.masters)
+        return StepOptions(None if scale == AUTO else float(scale), self.entry.accumulate, self.entry.masters)
 
     @property
     def batch(self) -> int:
@@ -141,6 +143,7 @@ def prepare(
     except DistributionError as error:
         raise BadInputError([workload.document.problem(("training", "sparsity", "density"), str(error))]) from None
     problems = _block_problems(workload, graph, densities, entry.sparsity.block_size)
+    problems += _scale_problems(workload, entry, graph.tensors[entry.loss].dtype)
     if problems:
         raise BadInputError(problems)
     return Setup(entry, graph, weights, densities, chosen, steps or entry.steps, used)
@@ -221,6 +224,16 @@ def expanded(mask: BoolArray, shape: tuple[int, ...]) -> BoolArray:
     return np.repeat(np.repeat(mask, size, axis=0), size, axis=1)
 
 
+def as_matrix_or_kernel(values: F32Array, shape: tuple[int, ...]) -> F32Array:
+    """Return a weight in one of its two shapes: ``[out, in, kernel]``, or the matrix ``[out, kernel * in]``."""
+    if values.shape == shape:
+        return values
+    if len(shape) > 2:
+        kernel = (shape[0], *shape[2:], shape[1])
+        return np.ascontiguousarray(np.moveaxis(values.reshape(kernel), -1, 1))
+    return np.ascontiguousarray(np.moveaxis(values, 1, -1)).reshape(shape)
+
+
 def needed(graph: Graph, outputs: Sequence[str]) -> Graph:
     """Return the part of a graph that `outputs` depend on; they become its outputs."""
     wanted, ops = set(outputs), []
@@ -245,6 +258,19 @@ def _densities(graph: Graph, weights: Sequence[str], entry: TrainingEntry) -> di
         return {}
     found = layer_densities(candidates, float(options.density), options.distribution, dense)
     return {name: density for name, density in found.items() if density < 1.0}
+
+
+def largest_scale(dtype: str) -> float:
+    """Return the largest power of two that a number format holds."""
+    return 2.0 ** (frexp(number_format(dtype).max)[1] - 1)
+
+
+def _scale_problems(workload: Workload, entry: TrainingEntry, dtype: str) -> list[Problem]:
+    """Return what is wrong with a scale of a loss in a number format."""
+    if entry.loss_scale == AUTO or float(entry.loss_scale) <= largest_scale(dtype):
+        return []
+    message = f"{dtype} holds no more than {largest_scale(dtype):g}"
+    return [workload.document.problem(("training", "loss_scale"), message)]
 
 
 def _block_problems(workload: Workload, graph: Graph, sparse: Mapping[str, float], size: int) -> list[Problem]:
