@@ -132,7 +132,7 @@ def work_energy(work: Work, chip: Chip) -> Energy:
     ``transport = t e amp_flops``, where `s` is the energy of a byte of tile memory. That an operation of the vector
     path takes as much arithmetic as one of the AMP is an assumption.
     """
-    per_flop = float(chip.flop_energy_j(work.inputs, work.partials) or 0) if work.inputs else 0.0
+    per_flop = float(chip.flop_energy_j(work.inputs, work.partials) or 0)
     memory, transport = known(chip, "amp_memory_energy_fraction"), known(chip, "amp_transport_energy_fraction")
     return Energy(
         arithmetic=(1 - memory - transport) * per_flop * (work.amp_flops + work.vector_flops),

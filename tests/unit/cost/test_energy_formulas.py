@@ -45,6 +45,16 @@ def test_the_vector_path_is_charged_arithmetic_and_its_bytes() -> None:
     assert (energy.arithmetic, energy.memory, energy.transport) == pytest.approx((100 * PJ, 40 * PJ, 0))
 
 
+def test_the_format_of_partial_sums_matters_and_an_unknown_one_is_free() -> None:
+    bow = load_chip("bow")
+    wide = work_energy(Work("float16", "float32", amp_flops=1000), bow)
+    assert wide.total == pytest.approx(1510 * PJ)
+    assert work_energy(Work("float16", "float16", amp_flops=1000), bow).total == pytest.approx(1120 * PJ)
+    assert work_energy(Work("bfloat16", "float32", amp_flops=1000), bow).total == 0
+    moved = work_energy(Work(read_bytes=3, written_bytes=5), load_chip("tiny"))
+    assert moved.to_dict() == {**Energy().to_dict(), "memory": pytest.approx(8 * PJ)}
+
+
 def test_both_ends_of_an_exchange() -> None:
     # to one tile: 10 pJ per byte; to four: (1 + 4) / 2 as much; memory 1 pJ at each end
     chip = load_chip("tiny")
@@ -79,6 +89,12 @@ def test_what_a_chip_lacks_is_named() -> None:
     bow = load_chip("bow")
     assert missing_energy_fields(bow, [("float16", "float32")]) == ()
     assert missing_energy_fields(bow, [("bfloat16", "float32")]) == ("energy_per_flop_j.bfloat16",)
+    without = bow.model_copy(update={"dram_energy_per_byte_j": None})
+    assert missing_energy_fields(without) == ()
+    assert missing_energy_fields(without, dram=True) == ("dram_energy_per_byte_j",)
+    pair = bow.model_copy(update={"energy_per_flop_j": {"float16/float32": PJ}})
+    assert missing_energy_fields(pair, [("float16", "float32")]) == ()
+    assert missing_energy_fields(pair, [("float16", "float16")]) == ("energy_per_flop_j.float16",)
     bare = bow.model_copy(update={"uncore_area_mm2": None, "instruction_energy_j": None, "energy_per_flop_j": {}})
     lacking = ("instruction_energy_j", "uncore_area_mm2", "energy_per_flop_j.float16")
     assert missing_energy_fields(bare, [("float16", "float16")]) == lacking

@@ -119,6 +119,7 @@ def test_vertices_with_block_lists_by_hand():
     assert static_block_cycles(4, 12, 8, 4, False, 6, 8, 0.5, 18.5, 1.15625) == 30 + 17 * 6 + 4 * (23 + 111) + 12 * 31
     assert listed_block_cycles(1, 64, 0.5, 1.0, 6) == 64, "loading the next block takes longer"
     assert not use_lists(31, 116, 146)
+    assert use_lists(31, 115, 146)
     # rows of a single block and column: 4 * 68 one by one, 4 * (111 + 10) by list
     single = (4, 4, 1, 4, False, 6, 8)
     assert static_block_cycles(*single, 0.5, 18.5, 1.15625) == static_block_cycles(*single)

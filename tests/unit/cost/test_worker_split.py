@@ -38,6 +38,13 @@ def test_pieces_cover_the_rectangle_once_and_use_no_more_workers(rows, cols, wor
     assert len(pieces) == min(workers, rows * cols)
 
 
+def test_what_is_halved_and_along_which_axis():
+    # of equal pieces the first one; a square along its columns, a higher piece along its rows
+    assert worker_pieces(1, 4, 3) == [(0, 1, 0, 1), (0, 1, 2, 2), (0, 1, 1, 1)]
+    assert worker_pieces(3, 3, 2) == [(0, 3, 0, 2), (0, 3, 2, 1)]
+    assert worker_pieces(3, 2, 2) == [(0, 2, 0, 2), (2, 1, 0, 2)]
+
+
 def test_widest_share():
     # 64 columns: five pieces of 11 with the remainder in the last, which is then halved
     assert widest_share(64, 6) == 11
