@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from errno import EDQUOT, EFBIG, EIO, ENOSPC
 from typing import TYPE_CHECKING
 
 from ipusim.cli.exit_codes import INTERRUPTED
+from ipusim.cli.signals import termination_as_interrupt
+from ipusim.files.atomic import advice
 
 if TYPE_CHECKING:
     from cyclopts import App, CycloptsError
@@ -54,15 +57,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        code = _dispatch(words, debug)
-        sys.stdout.flush()
+        with termination_as_interrupt():
+            code = _dispatch(words, debug)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("ipusim: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         return 141
+    except OSError as error:
+        _leave_stdout()
+        return _fail(f"ipusim: standard output cannot be written: {advice(error)}", 2, debug)
     return code
+
+
+def _leave_stdout() -> None:
+    """Let what is still to be written go nowhere: the interpreter would try it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(words: list[str], debug: bool) -> int:
@@ -98,6 +110,8 @@ def _run_command(words: list[str], debug: bool) -> int:
     except IpusimError as error:
         return _fail(str(error), error.exit_code, debug)
     except OSError as error:
+        if error.filename is None and error.errno in (ENOSPC, EIO, EDQUOT, EFBIG):
+            raise
         return _fail(f"ipusim: {error.filename or 'system'}: {error.strerror or error}", 2, debug)
     except MemoryError:
         return _fail("ipusim: this machine has not enough memory for it", 2, debug)

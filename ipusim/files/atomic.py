@@ -14,6 +14,8 @@ from ipusim.errors import BadInputError, Problem
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space or choose another place",
     errno.EDQUOT: "the disk quota is used up: free some space or choose another place",
+    errno.EFBIG: "the file would be larger than the system allows (ulimit -f): choose another place",
+    errno.EIO: "the disk does not answer: choose another place",
     errno.EROFS: "the file system is read-only: choose another place",
     errno.EACCES: "no permission to write there: choose another place",
     errno.EPERM: "no permission to write there: choose another place",
@@ -49,8 +51,13 @@ def write_atomic(path: str | Path, content: str | bytes) -> None:
     except NotADirectoryError:
         raise _problem(path, f"{str(target.parent)!r} is not a folder") from None
     except (OSError, ValueError) as error:
-        code = getattr(error, "errno", None)
-        raise _problem(path, _ADVICE.get(code or 0) or getattr(error, "strerror", None) or str(error)) from None
+        raise _problem(path, advice(error)) from None
+
+
+def advice(error: OSError | ValueError) -> str:
+    """Return what an error of writing says, and what to do about it."""
+    code = getattr(error, "errno", None)
+    return _ADVICE.get(code or 0) or getattr(error, "strerror", None) or str(error)
 
 
 def _write(target: Path, data: bytes) -> None:

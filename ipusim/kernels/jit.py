@@ -22,6 +22,8 @@ from typing import Any, TypeVar, cast
 import platformdirs
 
 from ipusim.errors import IpusimError
+from ipusim.files.caches import used_folder
+from ipusim.kernels.caching import use_checked_files
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,11 +34,13 @@ FORMULA_ROOMS = ("codelets", "cost", "kernels", "plan", "sparse")
 KERNEL_ROOMS = ("kernels",)
 
 
-def _numba(rooms: tuple[str, ...]) -> Any:
-    """Return numba, with its cache in a folder for the present sources of some rooms."""
+def _numba(rooms: tuple[str, ...]) -> tuple[Any, bool]:
+    """Return numba, with its cache in a folder for the present sources of some rooms, and whether that can be used."""
     numba: Any = import_module("numba")
-    numba.config.CACHE_DIR = str(cache_folder() / "numba" / source_digest(*rooms))
-    return numba
+    use_checked_files()
+    folder = used_folder(cache_folder() / "numba", source_digest(*rooms))
+    numba.config.CACHE_DIR = str(folder or "")
+    return numba, folder is not None
 
 
 def cache_folder() -> Path:
@@ -86,7 +90,8 @@ def _compiled(function: Any, callee: bool) -> Any:
     clone.__qualname__ = function.__qualname__
     clone.__doc__ = function.__doc__
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if callee else {"no_cfunc_wrapper": True}
-    return _numba(FORMULA_ROOMS).njit(cache=not callee, nogil=True, error_model="numpy", **wrappers)(clone)
+    numba, is_cached = _numba(FORMULA_ROOMS)
+    return numba.njit(cache=is_cached and not callee, nogil=True, error_model="numpy", **wrappers)(clone)
 
 
 def kernel(function: F) -> F:
@@ -95,14 +100,16 @@ def kernel(function: F) -> F:
     Unlike :func:`compiled` it leaves the globals of the function alone: constants of its module are frozen in, and what
     it calls is an :func:`inner_kernel` or an :func:`intrinsic`. Kernels depend on no source outside of this room.
     """
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-    return cast(F, _numba(KERNEL_ROOMS).njit(**options)(function))
+    numba, is_cached = _numba(KERNEL_ROOMS)
+    options = {"cache": is_cached, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    return cast(F, numba.njit(**options)(function))
 
 
 def inner_kernel(function: F) -> F:
     """Compile a function that only kernels call; it is cached as a part of them."""
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
-    return cast(F, _numba(KERNEL_ROOMS).njit(**options)(function))
+    numba, _ = _numba(KERNEL_ROOMS)
+    return cast(F, numba.njit(**options)(function))
 
 
 def intrinsic(function: Callable[..., Any]) -> Any:

@@ -84,7 +84,8 @@ def test_an_interruption_leaves_nothing_either(tmp_path: Path, monkeypatch: pyte
         (errno.EROFS, "the file system is read-only: choose another place"),
         (errno.EACCES, "no permission to write there: choose another place"),
         (errno.EDQUOT, "the disk quota is used up: free some space or choose another place"),
-        (errno.EIO, "Input/output error"),
+        (errno.EIO, "the disk does not answer: choose another place"),
+        (errno.EMFILE, "Too many open files"),
     ],
 )
 def test_every_reason_comes_with_advice(
