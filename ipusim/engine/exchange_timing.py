@@ -10,6 +10,7 @@ phase and adding bandwidth never lengthens it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ipusim.chip.model import Chip
 from ipusim.cost.exchange import rate_sixteenths
 from ipusim.cost.layout import exchange_rows
 from ipusim.engine.charges import Charges
+from ipusim.engine.known_costs import KnownCosts
 from ipusim.ir.program import Program, TileArray, Transfers
 from ipusim.ir.regions import IntArray
 
@@ -47,14 +49,17 @@ class ExchangeLoad:
     by_label: dict[str, IntArray]
 
 
-def exchange_load(exchange: tuple[Transfers, ...], program: Program, chip: Chip, charges: Charges) -> ExchangeLoad:
-    """Return the load of an exchange phase in its first run."""
+def exchange_load(
+    exchange: tuple[Transfers, ...], program: Program, chip: Chip, charges: Charges, known: KnownCosts | None = None
+) -> ExchangeLoad:
+    """Return the load of an exchange phase in its first run; bytes that are `known` are not counted again."""
     n_tiles = program.n_tiles
     sent, received, fragments, payload = (np.zeros(n_tiles, dtype=np.int64) for _ in range(4))
     by_label: dict[str, IntArray] = {}
     rate = rate_sixteenths(chip.exchange_bytes_per_cycle)
     for transfers in exchange:
-        one = _transfers_load(transfers, program, chip)
+        find = partial(_transfers_load, transfers, program, chip)
+        one = known.transfers(transfers, chip, find) if known else find()
         cycles = _ceil(16 * one.shared, chip.exchange_bus_rate_factor * rate) + _ceil(
             16 * (one.received - one.shared), rate
         )

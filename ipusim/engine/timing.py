@@ -7,7 +7,6 @@ those of repeated layers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +15,7 @@ from ipusim.chip.model import Chip
 from ipusim.codelets.registry import Codelet, CycleFormula, codelet
 from ipusim.engine.charges import Charges, charges_of
 from ipusim.engine.exchange_timing import ExchangeLoad, exchange_load
+from ipusim.engine.known_costs import KnownCosts
 from ipusim.engine.streaming import beside_slices, beside_stream, time_stream
 from ipusim.engine.trace import SuperstepTime, Trace
 from ipusim.ir.program import Program, Superstep, VertexSet
@@ -24,7 +24,7 @@ from ipusim.ir.sharing import alike_supersteps
 
 
 def time_program(
-    program: Program, chip: Chip, charges: Charges | None = None, alike: Sequence[int] | None = None
+    program: Program, chip: Chip, charges: Charges | None = None, known: KnownCosts | None = None
 ) -> Trace:
     """Return the cycles of every superstep of `program` on `chip`.
 
@@ -35,11 +35,11 @@ def time_program(
         Its tile count has to be the program's; every other constant may differ from what the plan was made for.
     charges : Charges, optional
         What is charged beyond the work itself; by default what `chip` says.
-    alike : sequence of int, optional
-        :func:`~ipusim.ir.sharing.alike_supersteps` of the program, where it is known already.
+    known : KnownCosts, optional
+        Of the program: what it costs is kept there, for timing it again on another chip.
     """
     charges = charges or charges_of(chip)
-    alike = alike_supersteps(program) if alike is None else alike
+    alike = known.alike if known else alike_supersteps(program)
     found: dict[int, SuperstepTime] = {}
     times: list[SuperstepTime] = []
     steps = [step for step, _ in program.supersteps()]
@@ -51,7 +51,7 @@ def time_program(
             continue
         kind = alike[index]
         if kind not in found:
-            found[kind] = _time_superstep(step, count, program, chip, charges)
+            found[kind] = _time_superstep(step, count, program, chip, charges, known)
         times.append(replace(found[kind], name=step.name, op=step.op, count=count))
     for index, others in beside_slices(program).items():
         hidden = sum(times[other].cycles for other in others if other != index)
@@ -59,12 +59,13 @@ def time_program(
     return Trace(program.n_tiles, tuple(times))
 
 
-def _time_superstep(step: Superstep, count: int, program: Program, chip: Chip, charges: Charges) -> SuperstepTime:
+def _time_superstep(
+    step: Superstep, count: int, program: Program, chip: Chip, charges: Charges, known: KnownCosts | None
+) -> SuperstepTime:
     tile_compute: IntArray = np.zeros(program.n_tiles, dtype=np.int64)
     by_label: dict[str, IntArray] = {}
     for vertices in step.compute:
-        cycles = vertex_cycles(vertices, chip, charges)
-        per_tile = _tile_cycles(vertices, cycles, program.n_tiles, chip)
+        per_tile = _cycles_of_tiles(vertices, program, chip, charges, known)
         by_label[vertices.label] = by_label.get(vertices.label, 0) + per_tile
         tile_compute += per_tile
     slowest = int(tile_compute.argmax())
@@ -78,7 +79,7 @@ def _time_superstep(step: Superstep, count: int, program: Program, chip: Chip, c
         terms["compute set"] = launch
         tile_compute[tile_compute > 0] += launch
 
-    load = exchange_load(step.exchange, program, chip, charges)
+    load = exchange_load(step.exchange, program, chip, charges, known)
     sync = 0
     if load.moves:
         sync = charges.sync_cycles
@@ -106,6 +107,17 @@ def _add_exchange_terms(terms: dict[str, int], load: ExchangeLoad) -> None:
         terms[label] = terms.get(label, 0) + int(cycles[slowest])
         payload += int(cycles[slowest])
     terms["exchange phase"] = int(load.cycles[slowest]) - payload
+
+
+def _cycles_of_tiles(
+    vertices: VertexSet, program: Program, chip: Chip, charges: Charges, known: KnownCosts | None
+) -> IntArray:
+    """Return the cycles that a vertex set takes on each tile: int64 array [n_tiles]."""
+
+    def find() -> IntArray:
+        return _tile_cycles(vertices, vertex_cycles(vertices, chip, charges), program.n_tiles, chip)
+
+    return known.vertices(vertices, chip, charges, find) if known else find()
 
 
 def _tile_cycles(vertices: VertexSet, cycles: IntArray, n_tiles: int, chip: Chip) -> IntArray:

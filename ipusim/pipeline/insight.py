@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ipusim.chip.model import Chip
+from ipusim.engine.known_costs import KnownCosts
 from ipusim.engine.timing import time_program
-from ipusim.ir.sharing import alike_supersteps
 from ipusim.pipeline.compiling import Compiled, changed_chip, compile_graph
 
 FREE = 1 << 20
@@ -37,9 +37,9 @@ def insights(compiled: Compiled, cycles: int) -> tuple[dict[str, Any], ...]:
     }
     if any(step.streams for step, _ in program.supersteps()):
         relaxed["twice the DRAM bandwidth"] = changed_chip(chip, dram_bytes_per_s=2 * chip.dram_bytes_per_s)
-    alike = alike_supersteps(program)
+    known = KnownCosts(program)
     found: list[tuple[str, int | None]] = [
-        (change, time_program(program, other, alike=alike).cycles) for change, other in relaxed.items() if other
+        (change, time_program(program, other, known=known).cycles) for change, other in relaxed.items() if other
     ]
     found.append(("twice the SRAM", _with_twice_the_sram(compiled)))
     entries = [

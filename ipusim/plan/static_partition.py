@@ -100,15 +100,26 @@ def partition_static(blocks: Blocks, plan: StaticPlan, chip: SparseChip) -> Stat
     """Apply `plan` to the pattern it was made for."""
     n_rows, n_cols = blocks.grid
     row_place, col_place = _places(plan.row_order), _places(plan.col_order)
-    col_counts = np.bincount(blocks.cols, minlength=n_cols)[plan.col_order]
+    col_counts = blocks.col_counts[plan.col_order]
     edges = np.zeros(plan.n_bands + 1, np.int64)
     cumulative = np.concatenate([np.zeros(1, np.int64), np.cumsum(col_counts, dtype=np.int64)])
     edges = edges[: band_edges(cumulative, plan.n_bands, edges) + 1]
     order = np.empty(blocks.n_blocks, np.int64)
     rows, cols = np.empty_like(order), np.empty_like(order)
+    band_of_col = np.searchsorted(edges[1:], col_place, side="right")
     if blocks.n_blocks:
         compiled(device_order)(
-            blocks.rows, blocks.cols, row_place, col_place, edges, n_rows, _straight(plan), order, rows, cols
+            blocks.rows,
+            blocks.cols,
+            row_place,
+            col_place,
+            band_of_col,
+            cumulative[edges[:-1]],
+            n_rows,
+            _straight(plan),
+            order,
+            rows,
+            cols,
         )
     grain = tile_grain(chip)
     col_edges = np.zeros(plan.n_splits + 1, np.int64)
@@ -187,7 +198,8 @@ def device_order(
     block_cols: Any,
     row_place: Any,
     col_place: Any,
-    edges: Any,
+    band_of_col: Any,
+    positions: Any,
     n_rows: int,
     straight: bool,
     order: Any,
@@ -202,7 +214,10 @@ def device_order(
         Canonical order.
     row_place, col_place : int64 array [block rows], [block columns]
         Permuted index of each row and column.
-    edges : int64 array [n_bands + 1]
+    band_of_col : int64 array [block columns]
+        Band of each column that has blocks.
+    positions : int64 array [n_bands]
+        Where each band starts in the list; changed.
     straight : bool
         The permutations are identities.
     order, rows, cols : int64 array [n_blocks]
@@ -210,11 +225,7 @@ def device_order(
     """
     n_blocks = len(block_rows)
     n_cols = len(col_place)
-    n_bands = len(edges) - 1
-    band_of = np.zeros(n_cols + 1, np.int64)
-    for band in range(n_bands):
-        band_of[edges[band] : edges[band + 1]] = band
-    sequence = np.arange(n_blocks)
+    sequence = np.empty(0 if straight else n_blocks, np.int64)
     if not straight:
         by_col = np.empty(n_blocks, np.int64)
         starts = np.zeros(n_cols + 1, np.int64)
@@ -236,19 +247,14 @@ def device_order(
             row = row_place[block_rows[block]]
             sequence[row_starts[row]] = block
             row_starts[row] += 1
-    positions = np.zeros(n_bands + 1, np.int64)
-    for block in range(n_blocks):
-        positions[band_of[col_place[block_cols[block]]] + 1] += 1
-    for band in range(n_bands):
-        positions[band + 1] += positions[band]
     for place in range(n_blocks):
-        block = sequence[place]
-        col = col_place[block_cols[block]]
-        target = positions[band_of[col]]
-        positions[band_of[col]] += 1
+        block = place if straight else sequence[place]
+        band = band_of_col[block_cols[block]]
+        target = positions[band]
+        positions[band] = target + 1
         order[target] = block
         rows[target] = row_place[block_rows[block]]
-        cols[target] = col
+        cols[target] = col_place[block_cols[block]]
 
 
 def count_runs(

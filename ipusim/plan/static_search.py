@@ -136,11 +136,9 @@ def plan_static(
         Format of the partial sums; that of the data, as the published library has it, if not given.
     """
     partials = partials or dtype
-    grid_rows, grid_cols = blocks.grid
-    row_order, planned_rows = planning_order(np.bincount(blocks.rows, minlength=grid_rows), blocks.n_blocks, preprocess)
-    col_counts = np.bincount(blocks.cols, minlength=grid_cols)
-    col_order, planned_cols = planning_order(col_counts, blocks.n_blocks, preprocess)
-    ordered = col_counts[col_order]
+    row_order, planned_rows = planning_order(blocks.row_counts, blocks.n_blocks, preprocess)
+    col_order, planned_cols = planning_order(blocks.col_counts, blocks.n_blocks, preprocess)
+    ordered = blocks.col_counts[col_order]
     grain = vector_grain(dtype)
     n_padded = round_up(n, grain)
     k_grain = 1 if blocks.block_size == 1 else grain

@@ -7,6 +7,7 @@ Every layout (:mod:`ipusim.sparse.layouts`) converts to and from this form, ever
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ STATIC_BLOCK_SIZES = (16, 8, 4, 1)
 DYNAMIC_BLOCK_SIZES = {"float16": (16, 8, 4, 1), "float32": (8, 4, 1)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blocks:
     """A sparse matrix as a list of square blocks.
 
@@ -60,10 +61,19 @@ class Blocks:
         """Stored values over all elements; 0 for a matrix without elements."""
         return self.n_values / max(1, self.shape[0] * self.shape[1])
 
+    @cached_property
+    def row_counts(self) -> NDArray[np.int64]:
+        """Blocks in each block row: int64 array [grid rows]."""
+        return np.bincount(self.rows, minlength=self.grid[0])
+
+    @cached_property
+    def col_counts(self) -> NDArray[np.int64]:
+        """Blocks in each block column: int64 array [grid columns]."""
+        return np.bincount(self.cols, minlength=self.grid[1])
+
     def indptr(self) -> NDArray[np.int64]:
         """Return where each block row starts in the list of blocks: int64 array [grid rows + 1]."""
-        counts = np.bincount(self.rows, minlength=self.grid[0])
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.row_counts, dtype=np.int64)])
 
     def with_data(self, data: ValueArray) -> Blocks:
         """Return the same pattern with other values (float32 array [n_blocks, block_size, block_size])."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from ipusim.chip.model import Chip
+from ipusim.engine.known_costs import KnownCosts
 from ipusim.engine.timing import time_program
 from ipusim.pipeline.compiling import Compiled, compile_workload
 from ipusim.validation.constants import CONSTANTS, FittedConstant
@@ -90,17 +92,23 @@ def simulate_case(case: Case, chip: Chip) -> Figures:
     compiled = compile_workload(case.workload(), chip, levers=False)
     if compiled.program is None or compiled.memory is None or (case.method == DYNAMIC and _relaxed(compiled)):
         return Figures(None, 0)
-    program = compiled.program
+    program, known = compiled.program, KnownCosts(compiled.program)
 
-    def cycles(constant: FittedConstant, value: float) -> int:
-        return time_program(program, constant.chip_with(chip, value)).cycles
+    def cycles(on: Chip) -> int:
+        return time_program(program, on, known=known).cycles
 
     at = {
-        constant.name: tuple(cycles(constant, value) for value in constant.grid)
+        constant.name: tuple(cycles(changed) for changed in _grid_of_chips(constant, chip))
         for constant in CONSTANTS
         if constant.method == case.method and case.dtype in constant.dtypes
     }
-    return Figures(time_program(program, chip).cycles, compiled.memory.max_tile_bytes, at)
+    return Figures(cycles(chip), compiled.memory.max_tile_bytes, at)
+
+
+@cache
+def _grid_of_chips(constant: FittedConstant, chip: Chip) -> tuple[Chip, ...]:
+    """Return the chip with every value of a constant's grid."""
+    return tuple(constant.chip_with(chip, value) for value in constant.grid)
 
 
 def _relaxed(compiled: Compiled) -> bool:

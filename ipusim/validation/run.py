@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from ipusim.chip.load import load_chip
@@ -57,7 +57,7 @@ def validate(
     chosen = _chosen(only)
     chip = load_chip(MEASURED_CHIP, [setting.removeprefix("chip.") for setting in settings])
     points = {source: source.points() for source in chosen}
-    cases = list(dict.fromkeys(case for each in points.values() for point in each for case in point.cases))
+    cases = methods_first(dict.fromkeys(case for each in points.values() for point in each for case in point.cases))
     model = Model(chip, simulate_cases(cases, chip, workers or default_workers(), progress))
     constants = [constant for constant in CONSTANTS if constant.source in {source.name for source in chosen}]
     return Validation(
@@ -98,6 +98,18 @@ def simulate_cases(
     if interrupted:
         raise KeyboardInterrupt
     return {case: found for case, found in zip(cases, results, strict=True) if found is not None}
+
+
+def methods_first(cases: Iterable[Case]) -> list[Case]:
+    """Return the cases with one of each method at the head.
+
+    Processes that start on different methods do not compile the same planner, each for itself.
+    """
+    found = list(cases)
+    heads: dict[str, Case] = {}
+    for case in found:
+        heads.setdefault(case.method, case)
+    return list(dict.fromkeys([*heads.values(), *found]))
 
 
 def held_out(constant: FittedConstant, points: Sequence[Point], model: Model) -> ConstantErrors:

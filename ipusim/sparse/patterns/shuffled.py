@@ -35,7 +35,7 @@ def shuffle_in_place(values: NDArray[np.int32], seed: int) -> None:
         state = 1
     size = len(values)
     first = 1
-    if size > 0 and ENGINE_RANGE // size >= size:
+    if 0 < size * size <= ENGINE_RANGE:
         if size % 2 == 0:
             bound = ENGINE_RANGE // 2
             draw = MODULUS
@@ -71,12 +71,65 @@ def shuffle_in_place(values: NDArray[np.int32], seed: int) -> None:
         first += 1
 
 
+def draw_first(kept: NDArray[np.int32], total: int, seed: int) -> None:
+    """Find where a shuffle of the numbers below a large `total` begins, without all of them in memory.
+
+    The shuffle goes through the numbers and swaps each with one at or before it, so that a number beyond the `n` first
+    places is where it was when its turn comes, and moves to one of these places or does not matter.
+
+    Parameters
+    ----------
+    kept : int32 array [n + 1]
+        Filled with the first `n` numbers after :func:`shuffle_in_place` of all; the last element is scratch.
+    total : int
+        At least `n`, and so large that each draw needs a random number of its own.
+    seed : int
+        Seed of the engine; multiples of the modulus count as 1.
+
+    Notes
+    -----
+    The range of the draws is found without a division of integers: a quotient of two integers below 2^31 is exact in
+    double precision once it is truncated.
+    """
+    n_kept = len(kept) - 1
+    state = seed % MODULUS
+    if state == 0:
+        state = 1
+    kept[0] = 0
+    for place in range(1, n_kept):
+        bound = int(ENGINE_RANGE / (place + 1))
+        state = next_state(state, (place + 1) * bound)
+        other = int((state - 1) / bound)
+        kept[place] = kept[other]
+        kept[other] = place
+    for place in range(max(n_kept, 1), total):
+        bound = int(ENGINE_RANGE / (place + 1))
+        state = next_state(state, (place + 1) * bound)
+        kept[min(int((state - 1) / bound), n_kept)] = place
+
+
+def next_state(state: int, limit: int) -> int:
+    """Return the engine's next number that is at most `limit`, by the sum of high and low bits (a Mersenne prime)."""
+    while True:
+        state *= MULTIPLIER
+        state = (state & MODULUS) + (state >> 31)
+        if state >= MODULUS:
+            state -= MODULUS
+        if state <= limit:
+            return state
+
+
 def _build(request: PatternRequest) -> Blocks:
     total = request.grid[0] * request.grid[1]
     if total > ENGINE_RANGE:
         raise PatternError(f"the shuffled pattern has at most {ENGINE_RANGE} blocks, not {total}")
-    order = np.arange(total, dtype=np.int32)
-    request.accelerate(shuffle_in_place)(order, int(request.options.get("engine_seed", BENCHMARK_SEED)))
+    seed = int(request.options.get("engine_seed", BENCHMARK_SEED))
+    if total * total <= ENGINE_RANGE:
+        order = np.arange(total, dtype=np.int32)
+        request.accelerate(shuffle_in_place)(order, seed)
+    else:
+        order = np.empty(request.n_blocks + 1, dtype=np.int32)
+        request.accelerate(draw_first)(order, total, seed)
     return blocks_from_flat(request.shape, request.block_size, ascending(order[: request.n_blocks], total))
 
 

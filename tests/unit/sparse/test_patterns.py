@@ -15,7 +15,7 @@ from scipy.sparse import random_array, save_npz
 from ipusim.kernels.jit import compiled
 from ipusim.sparse.blocks import Blocks, blocks_to_dense
 from ipusim.sparse.patterns.registry import build_pattern, find_pattern, pattern_names
-from ipusim.sparse.patterns.shuffled import shuffle_in_place
+from ipusim.sparse.patterns.shuffled import draw_first, shuffle_in_place
 from ipusim.sparse.patterns.spec import PatternError, PatternRequest, density_of, smallest
 
 FIXED = {
@@ -98,6 +98,22 @@ def test_shuffle_is_the_gnu_librarys() -> None:
         for value in values.tolist():
             digest = (digest * 1000003 + value) % 2**64 % 2305843009213693951
         assert digest == int(case["hash"]), case
+
+
+@pytest.mark.parametrize("total", [46341, 65536, 200_001])
+def test_start_of_a_shuffle_is_that_of_the_whole(total: int) -> None:
+    for seed in (0, 123, 2**31 - 2):
+        whole = np.arange(total, dtype=np.int32)
+        compiled(shuffle_in_place)(whole, seed)
+        for count in (1, 2, total // 7, total):
+            kept = np.empty(count + 1, dtype=np.int32)
+            compiled(draw_first)(kept, total, seed)
+            assert np.array_equal(kept[:-1], whole[:count])
+    slow = np.empty(12, dtype=np.int32)
+    draw_first(slow, 46341, 123)
+    fast = np.empty(12, dtype=np.int32)
+    compiled(draw_first)(fast, 46341, 123)
+    assert np.array_equal(slow, fast)
 
 
 def test_banded_hugs_the_diagonal() -> None:

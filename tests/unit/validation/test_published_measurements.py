@@ -20,7 +20,7 @@ from ipusim.validation.errors import Predicted, bias, error_factor, mean_error, 
 from ipusim.validation.points import Band, Model, Point, Source
 from ipusim.validation.registry import sources
 from ipusim.validation.result import SourceErrors, Validation
-from ipusim.validation.run import held_out
+from ipusim.validation.run import held_out, methods_first
 
 BOW = load_chip("bow")
 BAND = Band(mean_error=0.1, worst_error=0.2, right_side=1.0)
@@ -171,3 +171,10 @@ def test_names_on_the_page_are_no_markup():
     assert "<script>alert(1)" not in text
     assert "<img src=x>" not in text
     assert "&lt;img src=x&gt;" in text
+
+
+def test_processes_start_on_different_methods():
+    found = [Case(method, "float16", 64, n) for method in ("dense", STATIC, DYNAMIC) for n in (1, 2, 3)]
+    ordered = methods_first([*found, *found])
+    assert [case.method for case in ordered[:4]] == ["dense", STATIC, DYNAMIC, "dense"]
+    assert sorted(ordered, key=repr) == sorted(found, key=repr)
