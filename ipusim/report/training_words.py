@@ -9,7 +9,12 @@ from ipusim.report.numbers import UNKNOWN, format_percent, format_scaled
 
 Document = Mapping[str, Any]
 
-PROGRAMS = {"step": "training step", "dense_gradients": "dense gradients", "forward": "forward pass"}
+PROGRAMS = {
+    "step": "training step",
+    "accumulate": "accumulating pass",
+    "dense_gradients": "dense gradients",
+    "forward": "forward pass",
+}
 """Programs of a training, and what they are called."""
 
 _SAME = 0.0005
