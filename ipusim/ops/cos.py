@@ -5,5 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ipusim.ops.elementwise import elementwise
+from ipusim.ops.gradient import Backward, Gradients
 
-OP = elementwise("cos", "Cosine of every element, in radians", ("x",), np.cos)
+
+def _gradient(call: Backward) -> Gradients:
+    return (call.add("mul", call.upstream, call.add("neg", call.add("sin", call.inputs[0].name))),)
+
+
+OP = elementwise("cos", "Cosine of every element, in radians", ("x",), np.cos, gradient=_gradient)

@@ -57,6 +57,17 @@ Gradient = Callable[[Backward], Gradients]
 """Returns the name of the gradient of each operand, of the operand's shape; None for one that has none."""
 
 
+def positive(call: Backward, tensor: Tensor) -> str:
+    """Return where a tensor is above zero: ones there, zeros elsewhere."""
+    return call.add("greater", tensor.name, call.graph.constant("zeros", (1,), tensor.dtype))
+
+
+def inside_unit(call: Backward, name: str) -> str:
+    """Return where a tensor in the format of the result is between 0 and 1, both excluded: ones there."""
+    zero, one = (call.graph.constant(kind, (1,), call.output.dtype) for kind in ("zeros", "ones"))
+    return call.add("mul", call.add("greater", name, zero), call.add("less", name, one))
+
+
 def summed_to(call: Backward, gradient: str, shape: tuple[int, ...], target: tuple[int, ...]) -> str:
     """Return the gradient of an operand that was broadcast from `target` to `shape`: the sum over its copies."""
     if shape == target:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
-from ipusim.ops.normalisation import EPSILON, centred, check_channels, inverse_deviation, per_channel
-from ipusim.ops.spec import Attrs, Expansion, F64Array, ShapeError, TensorType, Whole, shown
+from ipusim.ops.gradient import Backward, Gradients
+from ipusim.ops.normalisation import (
+    EPSILON,
+    centred,
+    check_channels,
+    inverse_deviation,
+    normal_gradient,
+    per_channel,
+    scale_gradients,
+)
+from ipusim.ops.spec import Attrs, Expansion, F64Array, Saved, ShapeError, TensorType, Whole, shown
 
 
 def _infer(inputs: tuple[Tensor, ...], attrs: Attrs) -> TensorType:
@@ -28,16 +39,40 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return np.asarray(normal * scale.reshape(column) + shift.reshape(column))
 
 
-def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
-    x, scale, shift = inputs
+def _grouped(x: Tensor, attrs: Attrs) -> tuple[int, ...]:
+    """Return the shape of a tensor with a row for each group."""
     groups = int(str(attrs["groups"]))
-    shape = (x.shape[0], groups, x.n_elements // (x.shape[0] * groups))
+    return x.shape[0], groups, x.n_elements // (x.shape[0] * groups)
+
+
+def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> Saved:
+    x, scale, shift = inputs
+    shape = _grouped(x, attrs)
     grouped = Tensor(graph.add("reshape", x.name, shape=shape), shape, x.dtype)
     deviation = centred(graph, grouped, (-1,))
-    normal = graph.add("mul", deviation, inverse_deviation(graph, grouped, deviation, (-1,), attrs))
+    inverse = inverse_deviation(graph, grouped, deviation, (-1,), attrs)
+    normal = graph.add("mul", deviation, inverse)
     back = graph.add("reshape", normal, shape=x.shape)
     scaled = graph.add("mul", back, per_channel(graph, x, 1, scale.name))
     graph.add("add", scaled, per_channel(graph, x, 1, shift.name))
+    return {"rows": normal, "normal": back, "inverse": inverse}
+
+
+def _gradient(call: Backward) -> Gradients:
+    x, scale, _ = call.inputs
+    column = (x.shape[1], *(1,) * (len(x.shape) - 2))
+    found = None
+    if call.wanted[0]:
+        shape = _grouped(x, call.attrs)
+        scaled = call.add("mul", call.upstream, call.add("reshape", scale.name, shape=column))
+        rows = replace(
+            call,
+            inputs=(replace(x, shape=shape), *call.inputs[1:]),
+            saved={"normal": call.saved["rows"], "inverse": call.saved["inverse"]},
+        )
+        found = normal_gradient(rows, call.add("reshape", scaled, shape=shape), (-1,), centre=True)
+        found = call.add("reshape", found, shape=x.shape)
+    return (found, *scale_gradients(call, column))
 
 
 OP = composite(
@@ -49,4 +84,5 @@ OP = composite(
     _expand,
     (EPSILON, Whole("groups", "Groups of channels; as many as channels for instance normalisation", 1, 1)),
     flops_per_element=7,
+    gradient=_gradient,
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.composite import composite
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.reduction import axis_of
 from ipusim.ops.spec import Attrs, Expansion, F64Array, TensorType, Whole, computed_format
 
@@ -30,6 +31,12 @@ def _expand(graph: Expansion, inputs: tuple[Tensor, ...], attrs: Attrs) -> None:
     graph.add("sub", shifted, graph.add("log", total))
 
 
+def _gradient(call: Backward) -> Gradients:
+    """``dy - softmax sum(dy)``; the softmax is the exponential of the result."""
+    total = call.add("sum", call.upstream, axes=(axis_of(call.output, call.attrs),), keepdims=True)
+    return (call.add("sub", call.upstream, call.add("mul", call.add("exp", call.output.name), total)),)
+
+
 OP = composite(
     "log_softmax",
     "Logarithm of the softmax along an axis",
@@ -39,4 +46,5 @@ OP = composite(
     _expand,
     (Whole("axis", "Axis along which the exponentials of the results add up to one", -1),),
     flops_per_element=5,
+    gradient=_gradient,
 )

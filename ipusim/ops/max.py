@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ipusim.ops.reduction import reduction
+from ipusim.ops.reduction import of_extremes, reduction
 
-OP = reduction("max", "Largest element along some axes", np.max, "max")
+OP = reduction("max", "Largest element along some axes", np.max, "max", gradient=of_extremes)

@@ -9,9 +9,9 @@ import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.gradient import Backward, Gradients
+from ipusim.ops.pooling_gradient import largest_gradient, mean_gradient
 from ipusim.ops.spec import Attrs, F64Array, Flag, OpSpec, ShapeError, TensorType, computed_format, shown
 from ipusim.ops.window import PADDING, Extents, Window, padded_input, per_dimension, sides, slid_extents, window_element
-from ipusim.ops.window_gradient import spread_gradient
 
 KERNEL = Extents("kernel", "Extent of a window", default=None)
 STRIDE = Extents("stride", "Distance between windows", default=None)
@@ -70,23 +70,8 @@ def pooling(name: str, rank: int, largest: bool) -> OpSpec:
         return np.asarray(elements.sum(axis=0) / counts, dtype=np.float64)
 
     def gradient(call: Backward) -> Gradients:
-        """Return the means of the spread gradient over windows that end, instead of begin, at an element."""
-        (x,), window = call.inputs, pooling_window(call.attrs, rank)
-        if any((*window.before, *window.after)) and not call.attrs["include_padding"]:
-            raise ShapeError(
-                f"the gradient of {name} needs include_padding where there is padding", attribute="padding"
-            )
-        before, after = [0, 0], [0, 0]
-        for axis, extent in enumerate(x.shape[2:]):
-            length = (call.output.shape[2 + axis] - 1) * window.stride[axis] + 1
-            before.append(window.kernel[axis] - 1)
-            after.append(extent - 1 + window.kernel[axis] + window.before[axis] - length - before[-1])
-        padded = call.add("pad", spread_gradient(call, window), before=tuple(before), after=tuple(after))
-        means = call.add(name, padded, kernel=window.kernel, stride=1)
-        for axis, low in enumerate(window.before, start=2):
-            if low:
-                means = call.add("slice", means, axis=axis, start=low)
-        return (means,)
+        window = pooling_window(call.attrs, rank)
+        return (largest_gradient(call, window) if largest else mean_gradient(call, name, window),)
 
     what = "Largest element" if largest else "Mean"
     return OpSpec(
@@ -97,5 +82,5 @@ def pooling(name: str, rank: int, largest: bool) -> OpSpec:
         flops=flops,
         reference=reference,
         attributes=(KERNEL, STRIDE, PADDING) if largest else (KERNEL, STRIDE, PADDING, INCLUDE_PADDING),
-        gradient=None if largest else gradient,
+        gradient=gradient,
     )

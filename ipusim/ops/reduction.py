@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from ipusim.ir.tensor import Tensor
-from ipusim.ops.gradient import Backward, Gradient
+from ipusim.ops.gradient import Backward, Gradient, Gradients
 from ipusim.ops.registry import find_op
 from ipusim.ops.spec import (
     Attribute,
@@ -63,6 +63,15 @@ def reduced_count(call: Backward) -> int:
     """Return how many elements of the operand one result of a reduction consists of."""
     (x,) = call.inputs
     return prod(x.shape[axis] for axis in reduced_axes(x.shape, call.attrs))
+
+
+def of_extremes(call: Backward) -> Gradients:
+    """Return the gradient of a largest or smallest element; equal ones have equal shares of it."""
+    (x,) = call.inputs
+    axes = reduced_axes(x.shape, call.attrs)
+    found = call.add("equal", x.name, spread(call, call.output.name))
+    count = call.add("sum", found, axes=axes, keepdims=True)
+    return (call.add("mul", found, call.add("div", spread(call, call.upstream), count)),)
 
 
 def axis_of(tensor: Tensor, attrs: Attrs, name: str = "axis") -> int:

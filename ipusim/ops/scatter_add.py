@@ -8,6 +8,7 @@ import numpy as np
 
 from ipusim.ir.tensor import Tensor
 from ipusim.ops.gather import check_indices
+from ipusim.ops.gradient import Backward, Gradients
 from ipusim.ops.reduction import axis_of
 from ipusim.ops.spec import Attrs, F64Array, OpSpec, ShapeError, TensorType, Whole, shared_dtype, shown
 
@@ -45,6 +46,13 @@ def _reference(arrays: tuple[F64Array, ...], attrs: Attrs) -> F64Array:
     return result.reshape(table.shape)
 
 
+def _gradient(call: Backward) -> Gradients:
+    """The gradient for the table, and what indices name of it for the updates; indices have none."""
+    indices = call.inputs[2].name
+    updates = call.add("gather", call.upstream, indices, axis=call.attrs["axis"]) if call.wanted[1] else None
+    return call.upstream, updates, None
+
+
 OP = OpSpec(
     name="scatter_add",
     summary="A table with rows added where a tensor of indices says; those of an index that comes twice add up",
@@ -54,4 +62,5 @@ OP = OpSpec(
     reference=_reference,
     attributes=(Whole("axis", "Axis of the table that is indexed", 0),),
     whole_inputs=(2,),
+    gradient=_gradient,
 )

@@ -17,6 +17,7 @@ from ipusim.ops.registry import find_op
 STEP = 1e-5
 
 UNARY = {"exp", "log", "sqrt", "rsqrt", "square", "neg", "reciprocal", "erf", "abs", "relu", "tanh", "sigmoid", "silu"}
+UNARY |= {"softplus", "sin", "cos", "inverse_sum"}
 SHAPES: dict[str, list[Any]] = {
     "add": [[2, 3, 4], [3, 1]],
     "sub": [[3, 1], [2, 3, 4]],
@@ -36,6 +37,10 @@ SHAPES: dict[str, list[Any]] = {
     "maximum": [[3, 4], [3, 4]],
     "minimum": [[3, 4], [4]],
     "broadcast_to": [[3, 1]],
+    "group_norm": [[2, 4, 3, 2], [4], [4]],
+    "log_softmax": [[3, 5]],
+    "spmv": [[3, 4], [4]],
+    "depth_to_space": [[2, 8, 3, 3]],
     **{name: [[3, 4]] for name in UNARY},
 }
 ATTRIBUTES: dict[str, list[dict[str, Any]]] = {
@@ -59,6 +64,13 @@ ATTRIBUTES: dict[str, list[dict[str, Any]]] = {
     "mean_squares": [{"axes": [1]}],
     "gelu": [{}, {"approximate": "tanh"}],
     "broadcast_to": [{"shape": [2, 3, 4]}],
+    "max": [{}, {"axes": [1]}, {"axes": [0, 2], "keepdims": True}],
+    "min": [{}, {"axes": [-1], "keepdims": True}],
+    "log_softmax": [{}, {"axis": 0}],
+    "group_norm": [{"groups": 2}],
+    "depth_to_space": [{"block": 2}],
+    "inverse_sum": [{"axes": [1]}],
+    "inverse_deviation": [{"axes": [-1], "keepdims": True}, {"axes": [0, 2]}],
 }
 
 
@@ -70,6 +82,16 @@ def evaluate(graph: Graph, values: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
+def constants(graph: Graph) -> dict[str, Any]:
+    """Return the values of the inputs that gradients have added."""
+    made = {"zeros": np.zeros, "ones": np.ones}
+    return {
+        name: made[tensor.init.kind](tensor.shape)
+        for name, tensor in graph.tensors.items()
+        if name.startswith("#") and tensor.init is not None
+    }
+
+
 def check_gradients(document: dict[str, Any], wanted: list[str], seed: int = 0) -> Graph:
     """Compare the gradients of ``loss`` with central differences at a few elements; return the expanded graph."""
     found = differentiate(assemble_graph(load_workload(document)), "loss", wanted)
@@ -77,6 +99,7 @@ def check_gradients(document: dict[str, Any], wanted: list[str], seed: int = 0) 
     rng = np.random.default_rng(seed)
     values = {name: rng.uniform(0.5, 1.5, graph.tensors[name].shape) for name in graph.inputs}
     values[found.seed] = np.ones(graph.tensors[found.seed].shape)
+    values |= constants(graph)
     for name, tensor in graph.tensors.items():
         if tensor.sparsity is not None and name in values:
             values[name] *= rng.uniform(size=tensor.shape) < 0.5
@@ -148,10 +171,99 @@ def test_gradient_of_mean_pooling(attributes: dict[str, Any]) -> None:
     check_gradients(workload, names)
 
 
-def test_gradient_of_uneven_means_is_refused() -> None:
-    workload, names = one_op("avg_pool2d", [[2, 3, 7, 8]], {"kernel": 3, "stride": 2, "padding": 1})
-    with pytest.raises(NotDifferentiableError, match="'y': the gradient of avg_pool2d needs include_padding"):
-        check_gradients(workload, names)
+POOLS = [
+    {"kernel": 2, "stride": 2},
+    {"kernel": [3, 2], "stride": [3, 2]},
+    {"kernel": [3, 2], "stride": [2, 1]},
+    {"kernel": 3, "stride": 2, "padding": 1},
+    {"kernel": [3, 2], "stride": [1, 3], "padding": [1, 0, 2, 1]},
+    {"kernel": 2, "stride": 3},
+]
+
+
+@pytest.mark.parametrize("kind", ["max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize("attributes", POOLS)
+def test_gradient_of_pooling(kind: str, attributes: dict[str, Any]) -> None:
+    workload, names = one_op(kind, [[2, 3, 7, 8]], attributes)
+    check_gradients(workload, names)
+
+
+@pytest.mark.parametrize("kind", ["max_pool1d", "avg_pool1d"])
+@pytest.mark.parametrize("attributes", [{"kernel": 2, "stride": 2}, {"kernel": 3, "stride": 2, "padding": 1}])
+def test_gradient_of_pooling_in_one_dimension(kind: str, attributes: dict[str, Any]) -> None:
+    workload, names = one_op(kind, [[2, 3, 9]], attributes)
+    check_gradients(workload, names)
+
+
+def gradient_at(document: dict[str, Any], values: dict[str, Any]) -> Any:
+    """Return the gradient of the sum of ``y`` with respect to ``x0`` for given operands."""
+    ops = [*document["ops"][:1], {"op": "sum", "inputs": ["y"], "output": "loss"}]
+    found = differentiate(assemble_graph(load_workload({**document, "ops": ops})), "loss", ["x0"])
+    graph = expand_graph(found.graph)
+    given = {name: np.ones(graph.tensors[name].shape) for name in graph.inputs} | constants(graph) | values
+    return evaluate(graph, given)[found.gradients["x0"]]
+
+
+@pytest.mark.parametrize("attributes", [{"kernel": 2, "stride": 2}, {"kernel": 3, "stride": 1, "padding": 1}])
+def test_equal_elements_of_a_window_share_its_gradient(attributes: dict[str, Any]) -> None:
+    workload, _ = one_op("max_pool2d", [[1, 1, 4, 4]], attributes)
+    result = gradient_at(workload, {"x0": np.zeros((1, 1, 4, 4))})
+    windows = 4 if attributes["kernel"] == 2 else 16
+    assert result.sum() == pytest.approx(windows)
+    assert np.allclose(result, result[:, :, ::-1])
+    if attributes["kernel"] == 2:
+        assert (result == 0.25).all()
+
+
+def test_equal_largest_elements_share_the_gradient() -> None:
+    workload, _ = one_op("max", [[2, 4]], {"axes": [1]})
+    result = gradient_at(workload, {"x0": np.array([[1.0, 3.0, 3.0, 0.0], [2.0, 1.0, 0.0, -1.0]])})
+    assert result.tolist() == [[0.0, 0.5, 0.5, 0.0], [1.0, 0.0, 0.0, 0.0]]
+
+
+PIECEWISE: list[tuple[str, dict[str, Any], Any]] = [
+    ("clip", {"low": -1.0, "high": 0.5}, lambda x: (x >= -1) & (x <= 0.5)),
+    ("leaky_relu", {"slope": 0.25}, lambda x: np.where(x > 0, 1.0, 0.25)),
+    ("elu", {"alpha": 2.0}, lambda x: np.where(x > 0, 1.0, 2.0 * np.exp(x))),
+    ("softplus", {}, lambda x: 1 / (1 + np.exp(-x))),
+    ("hard_sigmoid", {}, lambda x: np.where(np.abs(x) < 3, 1 / 6, 0.0)),
+    ("hard_swish", {}, lambda x: np.where(x <= -3, 0.0, np.where(x >= 3, 1.0, x / 3 + 0.5))),
+    ("relu", {}, lambda x: (x > 0) * 1.0),
+]
+
+
+@pytest.mark.parametrize(("kind", "attributes", "slope"), PIECEWISE, ids=[each[0] for each in PIECEWISE])
+def test_gradient_on_both_sides_of_a_bend(kind: str, attributes: dict[str, Any], slope: Any) -> None:
+    x = np.array([[-4.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.25, 0.5, 1.0, 2.5, 3.0, 5.0]])
+    workload, names = one_op(kind, [[1, 12]], attributes)
+    output = np.asarray(find_op(kind).reference((x,), {**{a.name: a.default for a in find_op(kind).attributes},
+                                                       **attributes}))  # fmt: skip
+    assert output.shape == x.shape
+    np.testing.assert_allclose(gradient_at(workload, {"x0": x}), slope(x), rtol=1e-12)
+    check_gradients(workload, names)
+
+
+def test_gradient_of_added_rows() -> None:
+    tensors = {
+        "x0": {"shape": [3, 2]},
+        "table": {"shape": [5, 2]},
+        "rows": {"shape": [3], "dtype": "int32", "init": {"values": [1, 4, 1]}},
+    }
+    ops = [
+        {"op": "square", "inputs": ["x0"], "output": "squares"},
+        {"op": "scatter_add", "inputs": ["table", "squares", "rows"], "output": "added"},
+        {"op": "mean_squares", "inputs": ["added"], "output": "loss"},
+    ]
+    graph = assemble_graph(load_workload({"name": "one", "dtype": "float32", "tensors": tensors, "ops": ops}))
+    found = differentiate(graph, "loss", ["x0", "table"])
+    rng = np.random.default_rng(0)
+    x, table, rows = rng.normal(size=(3, 2)), rng.normal(size=(5, 2)), np.array([1.0, 4.0, 1.0])
+    given = {"x0": x, "table": table, "rows": rows, found.seed: np.ones(1)}
+    results = evaluate(expand_graph(found.graph), given)
+    total = table.copy()
+    np.add.at(total, rows.astype(int), x**2)
+    np.testing.assert_allclose(results[found.gradients["table"]], total / 5, rtol=1e-12)
+    np.testing.assert_allclose(results[found.gradients["x0"]], 2 * x * (total / 5)[rows.astype(int)], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("shapes", "attributes"), CONVOLUTIONS)
@@ -237,7 +349,10 @@ def test_a_tensor_with_several_readers_has_the_sum() -> None:
     ("ops", "message"),
     [
         ([{"op": "square", "inputs": ["x"], "output": "loss"}], "more than one element"),
-        ([{"op": "max", "inputs": ["x"], "output": "loss"}], "max has no gradient"),
+        (
+            [{"op": "sign", "inputs": ["x"], "output": "y2"}, {"op": "sum", "inputs": ["y2"], "output": "loss"}],
+            "sign has no gradient",
+        ),
         ([{"op": "matmul", "inputs": ["y", "y"], "output": "loss", "transpose_b": True}], "does not depend on 'x'"),
     ],
 )
