@@ -7,6 +7,7 @@ from ipusim.engine.timing import time_program
 from ipusim.layout.candidates import units_of
 from ipusim.layout.choose import lay_out
 from ipusim.layout.search import choices_of, search_choices
+from ipusim.layout.summary import rearrangements, summarise
 from ipusim.layout.trial import Trials
 from ipusim.lower.lowering import lower_graph
 from ipusim.pipeline.compiling import compile_workload
@@ -136,3 +137,21 @@ def test_choices_say_what_they_are():
     assert Choice().words() == "as alone"
     assert Choice(parts=0).words() == "where its operand is"
     assert Choice(parts=4, mapping_of=1).words() == "mapping of operand 2; 4 parts of each result"
+
+
+def test_the_summary_counts_what_is_left_and_what_was_saved(compiled, alone):
+    found = summarise(compiled.layout, compiled.program, alone.program, SMALL)
+    counts = [sum(count for _, count in each.program.supersteps()) for each in (alone, compiled)]
+    assert (found["supersteps"]["greedy"], found["supersteps"]["network"]) == tuple(counts)
+    assert found["supersteps"]["shared"] > 0
+    before = rearrangements(alone.program, SMALL)
+    left = {(each["op"], each["tensor"]) for each in found["rearranged"]}
+    saved = {(each["op"], each["tensor"]) for each in found["saved"]}
+    assert saved
+    assert not saved & left
+    assert saved <= {(each.op, each.tensor) for each in before} <= saved | left
+    # a tile cannot receive its share in less than the bytes over all tiles, at 4 bytes a cycle
+    assert all(each.cycles >= each.n_bytes / SMALL.n_tiles / SMALL.exchange_bytes_per_cycle for each in before)
+    unchanged = summarise(alone.layout, alone.program, alone.program, SMALL)
+    assert unchanged["saved"] == []
+    assert len(unchanged["rearranged"]) == len(before)
