@@ -15,11 +15,13 @@ import json
 import os
 import pickle
 import resource
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,14 @@ LIMIT_S = 5.0
 COMPILE_S = 100.0
 """For an input that is the first to need some compiled function; it is then given to ipusim again, with the limit."""
 ADDRESS_SPACE_BYTES = 6 * 2**30
-BATCH = 500
+ROUND = 2500
+"""Inputs between two records."""
+
+VARIANTS = 4
+"""Further inputs made of each that Hypothesis draws, by exchanging words and numbers in it."""
+
+HANGS_S = 900
+"""An input for which no limit on processor time helps is told by a traceback of the whole process."""
 
 
 def main() -> int:
@@ -43,39 +52,52 @@ def main() -> int:
     sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123
     os.dup2(sys.stdin.fileno(), 0)
     found = {name: kind for name, kind in kinds().items() if not options.only or name in options.only}
-    total = sum(kind.share for kind in found.values())
-    wanted = {name: round(options.inputs * kind.share / total) for name, kind in found.items()}
-    begin, record = time.monotonic(), {}
+    begin = time.monotonic()
+    recorders = [Recorder(word, kind, options.failures) for word, kind in found.items()]
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
     base = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=base) as name:
         os.chdir(name)
         prepare(Path(name))
-        for word, kind in found.items():
-            recorder = Recorder(word, kind, options.failures)
-            recorder.run(wanted[word], options.seed)
-            record[word] = recorder.document()
-            print(
-                f"{word:20} {json.dumps(record[word]['outcomes'])} {record[word]['cpu_s']} s",
-                file=sys.stderr,
-                flush=True,
-            )
+        n_rounds = -(-options.inputs // ROUND)
+        for number in range(n_rounds):
+            for recorder in recorders:
+                share = options.inputs * recorder.kind.share / sum(each.share for each in found.values())
+                wanted = round(share * (number + 1) / n_rounds) - recorder.outcomes.total()
+                recorder.run(wanted, options.seed * 1_000_003 + number)
+            document = _record(options.seed, recorders, time.monotonic() - begin)
+            _write(document, options.output)
+            print(f"{document['inputs']} {document['outcomes']}", file=sys.stderr, flush=True)
+            if stopped:
+                break
         os.chdir("/")
-    document = {
-        "seed": options.seed,
-        "inputs": sum(each["inputs"] for each in record.values()),
-        "defects": sum(each["outcomes"].get("defect", 0) for each in record.values()),
-        "elapsed_s": round(time.monotonic() - begin, 1),
+    if not options.output:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    return int(document["outcomes"].get("defect", 0) > 0)
+
+
+def _record(seed: int, recorders: Sequence[Recorder], elapsed_s: float) -> dict[str, Any]:
+    outcomes: Counter[str] = Counter()
+    for recorder in recorders:
+        outcomes.update(recorder.outcomes)
+    return {
+        "seed": seed,
+        "inputs": outcomes.total(),
+        "outcomes": dict(sorted(outcomes.items())),
+        "elapsed_s": round(elapsed_s),
+        "cpu_s": round(time.process_time()),
         "limit_cpu_s": LIMIT_S,
-        "peak_bytes": max(each["peak_bytes"] for each in record.values()),
+        "slowest_cpu_s": max(recorder.slowest_s for recorder in recorders),
+        "peak_bytes": max(recorder.peak for recorder in recorders),
         "python": sys.version.split()[0],
-        "kinds": record,
+        "kinds": {recorder.name: recorder.document() for recorder in recorders},
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    if options.output:
-        options.output.write_text(text)
-    else:
-        print(text, end="")
-    return int(document["defects"] > 0)
+
+
+def _write(document: dict[str, Any], path: Path | None) -> None:
+    if path is not None:
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _options() -> argparse.Namespace:
@@ -101,29 +123,36 @@ class Recorder:
         self.slowest_s, self.peak, self.cpu_s, self.compiled = 0.0, 0, 0.0, 0
 
     def run(self, count: int, seed: int) -> None:
-        """Draw so many inputs in batches and use each of them."""
+        """Draw so many inputs and use each of them."""
+        from hostile_variants import variants
         from hypothesis import HealthCheck, Phase, given, settings
         from hypothesis import seed as seeded
 
-        batch = 0
-        while self.outcomes.total() < count:
-            size = min(BATCH, count - self.outcomes.total())
-            checked = settings(
-                max_examples=size,
-                database=None,
-                deadline=None,
-                phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )
-            seeded(seed * 1_000_003 + batch)(checked(given(self.kind.inputs)(self.use)))()
-            batch += 1
+        if count < 1:
+            return
+        checked = settings(
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        n_drawn = -(-count // (1 + VARIANTS)) if self.kind.has_variants else count
+        checked = settings(checked, max_examples=n_drawn)
+        last = self.outcomes.total() + count
+
+        def use_all(drawn: Any) -> None:
+            found = [drawn, *(variants(drawn, VARIANTS) if self.kind.has_variants else ())]
+            for each in found[: last - self.outcomes.total()]:
+                self.use(each)
+
+        seeded(seed)(checked(given(self.kind.inputs)(use_all)))()
 
     def use(self, drawn: Any) -> None:
         """Use one input, and note what became of it."""
         from hostile_guard import MAX_BYTES, TooSlowError, measured
         from hostile_kinds import outcome
 
-        faulthandler.dump_traceback_later(120, exit=True)
+        faulthandler.dump_traceback_later(HANGS_S, exit=True)
         Path("last.pickle").write_bytes(pickle.dumps((self.name, drawn)))
         begin, seconds, peak = time.process_time(), 0.0, 0
         try:

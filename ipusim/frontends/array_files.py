@@ -42,7 +42,7 @@ def read_array(path: Path, name: str) -> F32Array:
         As for :func:`array_shape`, and for NaN, infinities and values beyond float32.
     """
     array_shape(path, name)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         array = np.ascontiguousarray(_load(path, name), dtype=np.float32)
     if not np.isfinite(array).all():
         raise ValueError("holds NaN, infinities or values beyond float32")

@@ -63,11 +63,14 @@ class Kind(NamedTuple):
         Uses the input, in the working directory, and returns what became of it.
     share : int
         How many of a thousand inputs are of this kind.
+    has_variants : bool
+        Whether further inputs can be made of one: those that have the content of a file in them.
     """
 
     inputs: st.SearchStrategy[Any]
     attempt: Callable[[Any], str]
     share: int
+    has_variants: bool = True
 
 
 class MessageError(AssertionError):
@@ -107,9 +110,9 @@ def _documents(kind: Any, names: Sequence[str]) -> list[Any]:
 
 @cache
 def chip_pool() -> Pool:
-    whole = _documents("configs", packaged_names("configs"))
+    whole = _documents("configs", ("tiny", "bow", "c600"))
     small = {"extends": "tiny", "name": "a", "n_tiles": 8, "clock_hz": "1 GHz", "sync_cycles": 10}
-    return Pool([*whole, small, small, small])
+    return Pool([*whole, *[small] * 12])
 
 
 @cache
@@ -561,27 +564,28 @@ def kinds() -> dict[str, Kind]:
         st.sampled_from(PATHS) | st.sampled_from(WORDS) | st.sampled_from(("socket", "self.yaml")) | st.text(max_size=9)
     )
     return {
-        "chip": Kind(st.deferred(lambda: yaml_files(chip_pool())), _chip, 170),
-        "workload": Kind(st.deferred(lambda: yaml_files(workload_pool())), _workload, 210),
-        "operators": Kind(_operators(), _workload, 90),
+        "chip": Kind(st.deferred(lambda: yaml_files(chip_pool())), _chip, 60),
+        "workload": Kind(st.deferred(lambda: yaml_files(workload_pool())), _workload, 230),
+        "operators": Kind(_operators(), _workload, 100),
         "model and training": Kind(st.deferred(lambda: yaml_files(model_pool())), _workload, 60),
-        "space": Kind(st.deferred(lambda: yaml_files(space_pool())), _space, 60),
-        "sparse matrix": Kind(_patterns(), _pattern, 90),
-        "array": Kind(_arrays(), _array, 60),
-        "onnx": Kind(st.deferred(lambda: onnx_files(onnx_models())), _onnx, 40),
-        "topology": Kind(st.deferred(lambda: topologies(topology_files())), _topology, 50),
+        "space": Kind(st.deferred(lambda: yaml_files(space_pool())), _space, 30),
+        "sparse matrix": Kind(_patterns(), _pattern, 130),
+        "array": Kind(_arrays(), _array, 130),
+        "onnx": Kind(st.deferred(lambda: onnx_files(onnx_models())), _onnx, 60),
+        "topology": Kind(st.deferred(lambda: topologies(topology_files())), _topology, 100),
         "saved result": Kind(
-            st.tuples(st.deferred(lambda: results(result_pool())), st.integers(0, 5).map(lambda n: n == 0)), _report, 30
+            st.tuples(st.deferred(lambda: results(result_pool())), st.integers(0, 5).map(lambda n: n == 0)), _report, 10
         ),
         "setting": Kind(
             st.tuples(
                 st.sampled_from(("chip", "workload", "sparse")), st.lists(settings_texts, min_size=1, max_size=3)
             ),
             _settings,
-            70,
+            60,
+            False,
         ),
-        "path": Kind(st.tuples(st.sampled_from(_WHERE), paths), _path, 40),
-        "command line": Kind(arguments, _arguments, 30),
+        "path": Kind(st.tuples(st.sampled_from(_WHERE), paths), _path, 20, False),
+        "command line": Kind(arguments, _arguments, 10, False),
     }
 
 
