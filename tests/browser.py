@@ -12,10 +12,16 @@ CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 ABSENT = "Chromium is not installed: apt install chromium chromium-driver"
 
+SCREENSHOTS = Path(__file__).parents[1] / ".screenshots"
+WIDE, NARROW = 1280, 420
+"""Widths at which pages are looked at, in pixels."""
+
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
 )
+
+_PLOTS = "return [...document.querySelectorAll('.plot')].filter(e => e.querySelector('.main-svg')).map(e => e.id)"
 
 
 class Browser:
@@ -33,12 +39,15 @@ class Browser:
             if "started successfully on port" in line:
                 self._base = f"http://127.0.0.1:{line.strip().rstrip('.').split()[-1]}"
                 break
+        else:
+            raise AssertionError("ChromeDriver does not start; it needs room in virtual memory (ulimit -v)")
         flags = [*_FLAGS, f"--user-data-dir={folder}", "--window-size=1200,900"]
         options = {"binary": CHROMIUM, "args": flags}
         capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         answer = self._post("/session", {"capabilities": {"alwaysMatch": capabilities}})
         self._base += f"/session/{answer['sessionId']}"
         self.prefer("light")
+        self.resize(WIDE)
 
     def open(self, path):
         """Load a file and wait until its plots are drawn."""
@@ -95,6 +104,33 @@ class Browser:
         """Wait until a JavaScript expression holds; return whether it does within ten seconds."""
         loop = f"(async () => {{ for (let i = 0; i < 200; i += 1) {{ if ({condition}) return true;"
         return self.run_async(f"{loop} await new Promise((d) => setTimeout(d, 50)); }} return false; }})()") == "true"
+
+    def resize(self, width):
+        """Show pages at another width."""
+        shape = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == NARROW}
+        self.devtools("Emulation.setDeviceMetricsOverride", shape)
+
+    def look(self, path, name="", keep=False):
+        """Open a page, wide and narrow, and return the identifiers of the plots on it.
+
+        Nothing may complain, nothing be asked of others, and nothing stick out to the right. Kept pictures are left in
+        ``.screenshots``, light and dark.
+        """
+        self.complaints()
+        self.requests()
+        self.prefer("light")
+        for width in (NARROW, WIDE):
+            self.resize(width)
+            self.open(path)
+            assert self.run("return document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
+            for scheme in ("light", "dark") if keep else ():
+                self.prefer(scheme)
+                SCREENSHOTS.mkdir(exist_ok=True)
+                self.screenshot(SCREENSHOTS / f"{name.replace('/', '-')}-{width}-{scheme}.png")
+            self.prefer("light")
+        assert self.complaints() == []
+        assert self.requests() == []
+        return set(self.run(_PLOTS))
 
     def screenshot(self, path):
         """Write a picture of the whole page."""

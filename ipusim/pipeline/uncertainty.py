@@ -145,7 +145,7 @@ def _beyond(kind: str, facts: Mapping[str, tuple[float, ...]]) -> Iterator[str]:
     region = REGIONS[kind]
     for words, (least, most) in region.extents.items():
         if min(facts[words]) < least or max(facts[words]) > most:
-            yield f"{kind} matmul was measured with {words} {least:.4g} to {most:.4g}"
+            yield f"{kind} matmul was measured with {words} {least:.6g} to {most:.6g}"
 
 
 @cache

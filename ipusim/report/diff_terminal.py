@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -10,7 +10,16 @@ from rich.text import Text
 
 from ipusim.report.canvas import BAD, GOOD, HEADING, QUIET, bullets, columns, draw, heading, indented
 from ipusim.report.diff import FASTER, SLOWER
-from ipusim.report.numbers import UNKNOWN, format_bytes, format_count, format_percent, format_seconds
+from ipusim.report.numbers import (
+    UNKNOWN,
+    format_bytes,
+    format_count,
+    format_engineering,
+    format_joules,
+    format_percent,
+    format_scaled,
+    format_seconds,
+)
 
 _STYLE = {FASTER: GOOD, SLOWER: BAD}
 _SHOWN = 20
@@ -43,14 +52,39 @@ def render_diff(diff: Mapping[str, Any], width: int = 80, colour: bool = False) 
     return draw(parts, width, colour)
 
 
+_SPECIAL: Mapping[str, Callable[[float], str]] = {
+    "seconds": format_seconds,
+    "energy_j": format_joules,
+    "power_w": lambda value: format_engineering(float(f"{value:.3g}"), "W"),
+    "tflops": lambda value: format_scaled(value * 1e12, "FLOP/s"),
+}
+_WORDS = {
+    "seconds": "time",
+    "energy_j": "energy",
+    "power_w": "power",
+    "tflops": "rate",
+    "max_tile_bytes": "fullest tile",
+}
+
+
+def figure_words(name: str) -> str:
+    """Return what a report calls a figure of a result."""
+    return _WORDS.get(name, name.replace("_", " "))
+
+
+def setting_text(value: object) -> str:
+    """Return a setting as a person writes it: lists without brackets."""
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+
 def figure_text(name: str, value: float | None) -> str:
     """Return a figure of a result as a person reads it."""
     if value is None:
         return UNKNOWN
     if name.endswith("_bytes"):
         return format_bytes(value)
-    if name == "seconds":
-        return format_seconds(value)
+    if name in _SPECIAL:
+        return _SPECIAL[name](value)
     if "fraction" in name:
         return format_percent(value)
     return format_count(value) if isinstance(value, int) else f"{value:.4g}"
@@ -66,7 +100,7 @@ def _figures(diff: Mapping[str, Any]) -> RenderableType:
     table.add_row(*(Text(title, HEADING) for title in ("", "before", "after", "ratio")))
     for name, before, after in diff["figures"]:
         ratio = ratio_text(before, after)
-        table.add_row(name.replace("_", " "), figure_text(name, before), figure_text(name, after), ratio)
+        table.add_row(figure_words(name), figure_text(name, before), figure_text(name, after), ratio)
     return table
 
 
@@ -85,5 +119,5 @@ def _parts(diff: Mapping[str, Any]) -> RenderableType:
 def _settings(diff: Mapping[str, Any]) -> RenderableType:
     table = columns("left", "left", "left")
     for name, before, after in diff["settings"]:
-        table.add_row(Text(name, HEADING), str(before), str(after))
+        table.add_row(Text(name, HEADING), setting_text(before), setting_text(after))
     return table

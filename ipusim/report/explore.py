@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ipusim.report.canvas import BAD, HEADING, QUIET, bar, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.explore_scatter import scatter
-from ipusim.report.explore_words import figure_text, figure_words, parameter_name, parameter_text, value_text
+from ipusim.report.explore_words import STATUSES, figure_text, figure_words, parameter_name, parameter_text, value_text
 from ipusim.report.numbers import format_count, format_percent, format_seconds
 from ipusim.report.trust import OF_A_SPACE, limit_parts
 
@@ -20,14 +20,6 @@ _MOST_ROWS = 15
 _MOST_EFFECTS = 8
 _ENERGY = ("energy_j", "power_w", "tflops_per_w")
 _BAR = 16
-_STATUSES = {
-    "ok": "run and allowed",
-    "constraint": "break a constraint",
-    "excluded": "excluded",
-    "infeasible": "do not fit",
-    "invalid": "not possible",
-    "failed": "failed",
-}
 
 
 def render_exploration(document: Document, width: int = 80, colour: bool = False, whole_front: bool = False) -> str:
@@ -91,7 +83,7 @@ def _head(document: Document) -> list[RenderableType]:
     )
     options = document["options"]
     search = options["sampler"] + (f", seed {options['seed']}" if options["sampler"] != "grid" else "")
-    counts = [f"{count:,} {_STATUSES[status]}" for status, count in document["counts"].items()]
+    counts = [f"{count:,} {STATUSES[status]}" for status, count in document["counts"].items()]
     parts: list[RenderableType] = [
         Text.assemble((document["space"], "bold cyan"), (f"  {document['description']}", QUIET)),
         sentence(f"{names} on {document['chip']} and its changes; {search}"),
@@ -210,5 +202,5 @@ def _reasons(document: Document) -> list[RenderableType]:
         return []
     table = columns("right", "left", "left")
     for entry in document["reasons"]:
-        table.add_row(f"{entry['points']:,}", _STATUSES[entry["status"]], sentence(entry["reason"]))
+        table.add_row(f"{entry['points']:,}", STATUSES[entry["status"]], sentence(entry["reason"]))
     return [heading("Why the others are out"), indented(table)]

@@ -29,10 +29,34 @@ _NAMES = {
     "flops": "operations",
 }
 
+STATUSES = {
+    "ok": "run and allowed",
+    "constraint": "break a constraint",
+    "excluded": "excluded",
+    "infeasible": "do not fit",
+    "invalid": "not possible",
+    "failed": "failed",
+}
+"""What became of points."""
+
+_UNITS = {"_bytes": "bytes", "_j": "J", "_w": "W", "_mm2": "mm2", "seconds": "s"}
+
 
 def figure_words(name: str) -> str:
     """Return what a report calls a figure."""
     return _NAMES.get(name, name.replace("_", " "))
+
+
+def axis_words(name: str) -> str:
+    """Return what the axis of a figure is called, with the unit of its numbers."""
+    unit = next((unit for ending, unit in _UNITS.items() if name.endswith(ending) and "_per_" not in name), "")
+    return f"{figure_words(name)} in {unit}" if unit else figure_words(name)
+
+
+def objective_words(objective: str) -> str:
+    """Return an objective, such as ``cycles:asc``, in words: ``least cycles``."""
+    name, _, direction = objective.partition(":")
+    return f"{'most' if direction == 'desc' else 'least'} {figure_words(name)}"
 
 
 def figure_text(name: str, value: float | None) -> str:

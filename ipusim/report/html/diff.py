@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ipusim.report.diff_terminal import figure_text, ratio_text
+from ipusim.report.diff_terminal import figure_text, figure_words, ratio_text, setting_text
 from ipusim.report.html.page import render_page
 
 _SECTIONS = [("summary", "Summary"), ("parts", "Changes"), ("settings", "What was asked for")]
@@ -20,7 +20,7 @@ def render_diff_page(diff: Mapping[str, Any]) -> str:
         What :func:`~ipusim.report.diff.diff_results` returns.
     """
     figures = [
-        (name.replace("_", " "), figure_text(name, before), figure_text(name, after), ratio_text(before, after))
+        (figure_words(name), figure_text(name, before), figure_text(name, after), ratio_text(before, after))
         for name, before, after in diff["figures"]
     ]
     return render_page(
@@ -31,4 +31,5 @@ def render_diff_page(diff: Mapping[str, Any]) -> str:
         sections=_SECTIONS,
         diff=diff,
         figures=figures,
+        settings=[(name, setting_text(before), setting_text(after)) for name, before, after in diff["settings"]],
     )

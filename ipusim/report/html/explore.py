@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ipusim.report.explore_words import figure_text, figure_words, parameter_name, value_text
+from ipusim.report.explore_words import (
+    STATUSES,
+    axis_words,
+    figure_text,
+    figure_words,
+    objective_words,
+    parameter_name,
+    value_text,
+)
 from ipusim.report.html.page import render_page, render_part
 from ipusim.report.trust import OF_A_SPACE
 from ipusim.report.validation_words import DOCUMENTED_ERRORS
@@ -38,7 +46,7 @@ def render_exploration_page(document: Document) -> str:
     parameters = [*document["parameters"], *document["derived"]]
     front = document["pareto"]
     data = {
-        "objectives": [{"key": name, "label": figure_words(name)} for name in objectives],
+        "objectives": [{"key": name, "label": figure_words(name), "axis": axis_words(name)} for name in objectives],
         "parameters": [{"key": name, "label": parameter_name(name)} for name in parameters],
         "front": [_point(point, parameters, objectives) for point in front],
         "cloud": document["cloud"],
@@ -55,6 +63,9 @@ def render_exploration_page(document: Document) -> str:
         sections=_SECTIONS,
         document=document,
         columns=[*(item["label"] for item in data["parameters"]), *(item["label"] for item in data["objectives"])],
+        counts=_counts(document),
+        reasons=[{**each, "status": STATUSES[each["status"]]} for each in document["reasons"]],
+        wanted=[objective_words(each) for each in document["objectives"]],
         rows=data["front"][:MOST_ROWS],
         effects=data["effects"],
         validation=DOCUMENTED_ERRORS,
@@ -71,7 +82,11 @@ def render_exploration_part(document: Document) -> str:
     parameters = [*document["parameters"], *document["derived"]]
     columns = [*map(parameter_name, parameters), *map(figure_words, objectives)]
     rows = [_point(point, parameters, objectives)["texts"] for point in document["pareto"]]
-    return render_part("explore_part.html.j2", document=document, columns=columns, rows=rows)
+    return render_part("explore_part.html.j2", document=document, counts=_counts(document), columns=columns, rows=rows)
+
+
+def _counts(document: Document) -> list[tuple[str, int]]:
+    return [(STATUSES[status], points) for status, points in document["counts"].items() if points]
 
 
 def _prices(document: Document) -> list[Mapping[str, Any]]:

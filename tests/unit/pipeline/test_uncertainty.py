@@ -40,7 +40,7 @@ def test_measured_products_have_the_documented_error(kind, weight):
         ({"chip": "gc200"}, "dense matmul was measured on bow alone"),
         ({"m": 64, "n": 65}, "dense matmul was measured with features 1024 to 8192"),
         ({"partials": "float32"}, "dense matmul of float16 with float32 partials was never measured"),
-        (sparse(density="1/2"), "static matmul was measured with density 0.01562 to 0.25"),
+        (sparse(density="1/2"), "static matmul was measured with density 0.015625 to 0.25"),
     ],
 )
 def test_what_was_never_measured_has_no_error(changes, reason):

@@ -5,7 +5,7 @@ import pytest
 from report_pages import HOSTILE, data_of, own_scripts, parsed
 
 from ipusim.report.diff import diff_results, differences
-from ipusim.report.diff_terminal import render_diff
+from ipusim.report.diff_terminal import figure_text, render_diff, setting_text
 from ipusim.report.html.diff import render_diff_page
 
 
@@ -106,3 +106,15 @@ def test_differences_go_into_lists_of_equal_length_only():
 def test_difference_is_plain(pair):
     diff = diff_results(*pair)
     assert json.loads(json.dumps(diff)) == diff
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [("energy_j", 5.884e-7, "588 nJ"), ("power_w", 0.02519, "25.2 mW"), ("tflops", 0.01131, "11.3 GFLOP/s")],
+)
+def test_figures_have_units(name, value, text):
+    assert figure_text(name, value) == text
+
+
+def test_lists_of_settings_are_words():
+    assert (setting_text([]), setting_text(["a=1", "b=2"]), setting_text(3)) == ("none", "a=1, b=2", "3")

@@ -23,6 +23,11 @@ const text = {
       if (Math.abs(value) >= scale) return `${text.figures(value / scale)} ${unit}`;
     return "0 s";
   },
+  joules(value) {
+    for (const [scale, unit] of [[1, "J"], [1e-3, "mJ"], [1e-6, "uJ"], [1e-9, "nJ"]])
+      if (Math.abs(value) >= scale) return `${text.figures(value / scale)} ${unit}`;
+    return value == null ? "-" : `${value} J`;
+  },
   /* Plotly reads some markup in its labels: names are shown as they are. */
   plain: (name) => String(name).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"),
   short: (name, most = 40) => (name.length > most ? `${name.slice(0, most - 1)}\u2026` : name),
@@ -77,6 +82,7 @@ function draw(id, make) {
 }
 function show(place, make) {
   const { traces, layout } = make();
+  if (layout.height) place.style.minHeight = `${layout.height}px`;
   const axis = { gridcolor: theme.get("line"), zerolinecolor: theme.get("line"), linecolor: theme.get("line"), automargin: true };
   const axes = {};
   for (const key of ["xaxis", "yaxis", "xaxis2", "yaxis2", ...Object.keys(layout).filter((key) => /^[xy]axis/.test(key))])
@@ -85,9 +91,9 @@ function show(place, make) {
     paper_bgcolor: theme.get("ground"), plot_bgcolor: theme.get("ground"),
     font: { color: theme.get("ink"), family: "system-ui, DejaVu Sans, sans-serif", size: 13 },
     hoverlabel: { bgcolor: theme.get("panel"), bordercolor: theme.get("line"), font: { color: theme.get("ink") }, align: "left" },
-    margin: { l: 60, r: 20, t: 56, b: 50 }, legend: { orientation: "h", xref: "container", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom", traceorder: "normal" }, uirevision: "kept",
+    margin: { l: 60, r: 20, t: 56, b: 50 }, legend: { orientation: "h", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom", traceorder: "normal" }, uirevision: "kept",
   };
-  return Plotly.react(place, traces, { ...shared, ...layout, ...axes }, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] });
+  return Plotly.react(place, traces, { ...shared, ...layout, ...axes }, { responsive: true, displaylogo: false, displayModeBar: !matchMedia("(max-width: 600px)").matches, modeBarButtonsToRemove: ["lasso2d", "select2d"] });
 }
 const onTheme = [];
 function redraw() {

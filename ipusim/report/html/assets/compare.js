@@ -14,7 +14,7 @@ const figures = {
   useful_tflops: ["useful TFLOP/s", (value) => (value == null ? "-" : `${text.figures(value)} TFLOP/s`), "linear"],
   effective_tflops: ["TFLOP/s counted as dense", (value) => (value == null ? "-" : `${text.figures(value)} TFLOP/s`), "linear"],
   max_tile_bytes: ["bytes on the fullest tile", text.bytes, "linear"],
-  energy_j: ["energy in J", (value) => (value == null ? "-" : `${value.toPrecision(3)} J`), "log"],
+  energy_j: ["energy in J", text.joules, "log"],
 };
 choices(control.condition, data.conditions.map((name, index) => [index, name]), 0);
 choices(control.mode, different(cells, "mode").map((mode) => [mode, mode]), "");

@@ -15,7 +15,7 @@
     const [x, y] = [Number(across.value), Number(up.value)];
     const kind = (index) => {
       const values = [...cloud.map((each) => each[index]), ...front.map((point) => point.values[place(index)])];
-      return { type: values.length && wide(values) ? "log" : "linear", title: { text: objectives[index].label } };
+      return { type: values.length && wide(values) ? "log" : "linear", title: { text: objectives[index].axis } };
     };
     return draw("scatter", () => ({
       traces: [

@@ -34,15 +34,13 @@ const chosenBy = [];
   }
 
   const accuracy = { yaxis: { title: { text: "accuracy" }, tickformat: ".0%" } };
-  const wide = (figure) => {
-    const values = data.methods.flatMap((series) => series[figure].mean);
-    return Math.min(...values) > 0 && Math.max(...values) > 20 * Math.min(...values);
-  };
+  const wide = (values, times) => Math.min(...values) > 0 && Math.max(...values) > times * Math.min(...values);
+  const scale = (values) => (wide(values, 20) ? { type: "log", dtick: "D2", exponentformat: "power" } : { rangemode: "tozero" });
   curves("by-step", "step", "accuracy", "accuracy", text.percent, { ...accuracy, xaxis: { title: { text: "steps" } } });
-  curves("by-flops", "flops", "accuracy", "accuracy", text.percent, { ...accuracy, xaxis: { title: { text: "useful FLOPs" }, type: "log", exponentformat: "power", dtick: "D2" } });
+  curves("by-flops", "flops", "accuracy", "accuracy", text.percent, { ...accuracy, xaxis: { title: { text: "useful FLOPs" }, ...scale(data.methods.flatMap((series) => series.flops)) } });
   const marks = data.equal_cycles ? { shapes: [{ type: "line", yref: "paper", y0: 0, y1: 1, x0: data.equal_cycles, x1: data.equal_cycles, line: { dash: "dot", width: 1.5, color: theme.get("quiet") } }] } : {};
   curves("by-cycles", "cycles", "accuracy", "accuracy", text.percent, { ...accuracy, ...marks, xaxis: { title: { text: "cycles" }, rangemode: "tozero" } });
-  curves("loss", "step", "loss", "loss", (value) => value.toPrecision(3), { xaxis: { title: { text: "steps" } }, yaxis: { title: { text: "loss" }, type: wide("loss") ? "log" : "linear", ...(wide("loss") ? { dtick: "D2" } : {}) } });
+  curves("loss", "step", "loss", "loss", (value) => value.toPrecision(3), { xaxis: { title: { text: "steps" } }, yaxis: { title: { text: "loss" }, ...scale(data.methods.flatMap((series) => series.loss.mean)) } });
 
   const changing = data.methods.filter((series) => series.connections_changed.most.some((count) => count > 0));
   if (changing.length) curves("changed", "step", "connections_changed", "changed", text.count, { xaxis: { title: { text: "steps" } }, yaxis: { title: { text: "connections changed" }, rangemode: "tozero" } }, changing);
