@@ -20,6 +20,7 @@ _OPERATORS = Registry(
         "movement",
         "normalisation",
         "pooling",
+        "pooling_gradient",
         "reduction",
         "registry",
         "sparse_convolution",
