@@ -199,7 +199,7 @@ class Chip(BaseModel):
 
     @cached_property
     def _content_key(self) -> str:
-        values = self.model_dump(mode="json", exclude=NAMING_FIELDS)
+        values = self.model_dump(mode="json", exclude=NAMING_FIELDS, warnings=False)  # half a cycle is a what-if
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
