@@ -110,7 +110,7 @@ class Browser:
         shape = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == NARROW}
         self.devtools("Emulation.setDeviceMetricsOverride", shape)
 
-    def look(self, path, name="", keep=False):
+    def look(self, path, name="", keep=False, widths=(NARROW, WIDE)):
         """Open a page, wide and narrow, and return the identifiers of the plots on it.
 
         Nothing may complain, nothing be asked of others, and nothing stick out to the right. Kept pictures are left in
@@ -119,7 +119,7 @@ class Browser:
         self.complaints()
         self.requests()
         self.prefer("light")
-        for width in (NARROW, WIDE):
+        for width in widths:
             self.resize(width)
             self.open(path)
             assert self.run("return document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"

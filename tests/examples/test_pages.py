@@ -2,6 +2,7 @@
 work. Pictures of some, wide and narrow, light and dark, are left in ``.screenshots``."""
 
 import pytest
+from browser import NARROW, WIDE
 from report_pages import HOSTILE
 
 import ipusim
@@ -28,7 +29,8 @@ def test_the_page_of_every_example_loads(browser, tmp_path, name):
     run = ipusim.simulate(name, explain=False)
     path = tmp_path / "page.html"
     path.write_text(run.to_html())
-    assert browser.look(path, name, name in FIRST) == (set() if run.infeasible else RUN_PLOTS)
+    widths = (NARROW, WIDE) if name in FIRST else (WIDE,)
+    assert browser.look(path, name, name in FIRST, widths) == (set() if run.infeasible else RUN_PLOTS)
 
 
 def test_a_search_finds_and_shows_a_superstep(browser, quickstart):

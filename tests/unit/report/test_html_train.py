@@ -5,8 +5,10 @@ import re
 import pytest
 from report_pages import HOSTILE, data_of, own_scripts, parsed
 
+from ipusim.cli.main import main
 from ipusim.report.html.page import MOST_BYTES
 from ipusim.report.html.train import render_training_page, render_training_part
+from ipusim.training.document import TrainingDocument
 
 
 def _line(step, accuracy, loss, changed=0, factor=1):
@@ -146,3 +148,24 @@ def test_parts_for_a_notebook(methods, training):
 
 def test_same_document_gives_the_same_page(methods):
     assert render_training_page(json.loads(json.dumps(methods))) == render_training_page(methods)
+
+
+def test_saved_documents_are_shown_again(methods, training, tmp_path, capsys):
+    for document, words in ((methods, "at equal c."), (training, "75.0 % of the test images")):
+        path, page = tmp_path / "saved.json", tmp_path / "page.html"
+        path.write_text(json.dumps(document))
+        assert main(["report", str(path), "-o", str(page)]) == 0
+        assert page.read_text() == render_training_page(document)
+        assert main(["report", str(path)]) == 0
+        assert words in capsys.readouterr().out
+    del document["trained"]
+    path.write_text(json.dumps(document))
+    assert main(["report", str(path)]) == 2
+    assert "trained: is missing" in capsys.readouterr().err
+
+
+def test_a_training_shows_itself(training):
+    shown = TrainingDocument(training)._repr_mimebundle_()
+    assert shown["text/html"] == render_training_part(training)
+    assert shown["text/plain"].startswith("digits on bow  rigl, 20 steps of 8, seed 3")
+    assert TrainingDocument(training).to_html() == render_training_page(training)

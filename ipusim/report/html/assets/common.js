@@ -91,7 +91,7 @@ function show(place, make) {
     paper_bgcolor: theme.get("ground"), plot_bgcolor: theme.get("ground"),
     font: { color: theme.get("ink"), family: "system-ui, DejaVu Sans, sans-serif", size: 13 },
     hoverlabel: { bgcolor: theme.get("panel"), bordercolor: theme.get("line"), font: { color: theme.get("ink") }, align: "left" },
-    margin: { l: 60, r: 20, t: 56, b: 50 }, legend: { orientation: "h", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom", traceorder: "normal" }, uirevision: "kept",
+    margin: { l: 60, r: 20, t: 56, b: 50 }, legend: { orientation: "h", x: 0, xanchor: "left", y: 1.03, yanchor: "bottom", traceorder: "normal" }, uirevision: "kept",
   };
   return Plotly.react(place, traces, { ...shared, ...layout, ...axes }, { responsive: true, displaylogo: false, displayModeBar: !matchMedia("(max-width: 600px)").matches, modeBarButtonsToRemove: ["lasso2d", "select2d"] });
 }
