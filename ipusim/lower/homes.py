@@ -66,8 +66,22 @@ def same_place(variable: Variable, shape: tuple[int, int, int], home: Home) -> b
         return True
     if not np.array_equal(_elements_on_tiles(variable.home), _elements_on_tiles(home)):
         return False
-    one, other = placed_intervals(variable.shape, variable.home), placed_intervals(shape, home)
-    return np.array_equal(one.start, other.start) and np.array_equal(one.end, other.end)
+    # what differs mostly differs on the first tile, too, where it is soon seen
+    first = int(home.tile[0]) if len(home.tile) else 0
+    here = _on_tile(variable.home, first), _on_tile(home, first)
+    return all(
+        np.array_equal(one.start, other.start) and np.array_equal(one.end, other.end)
+        for one, other in (
+            (placed_intervals(variable.shape, each[0]), placed_intervals(shape, each[1]))
+            for each in (here, (variable.home, home))
+        )
+    )
+
+
+def _on_tile(home: Home, tile: int) -> Home:
+    """Return the pieces of a home on one tile."""
+    pieces = np.flatnonzero(home.tile == tile)
+    return Home(home.tile[pieces], home.regions.take(pieces))
 
 
 def _elements_on_tiles(home: Home) -> IntArray:

@@ -16,7 +16,7 @@ _NETWORKS = {name for name in _FILES if "\nmodel:" in (_FOLDER / name).read_text
 _SINGLE = [name for name in _FILES if name not in _NETWORKS]
 _INFEASIBLE = {"dense/too-large.yaml"}
 _CROWDED = {f"networks/{name}.yaml" for name in ("bert-large", "crowded-encoder", "gpt2-decode")}  # take levers
-_TOO_LARGE = {"networks/giant-layer.yaml"}  # to be executed
+_TOO_LARGE = {"networks/giant-layer.yaml", "training/ffn.yaml"}  # to be executed
 _SLOW = {
     "dense/matmul-4096-float16.yaml",
     "dense/matmul-4096-float32.yaml",
@@ -103,6 +103,15 @@ def test_compile_prints_every_stage(stage):
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) > 3
+
+
+@pytest.mark.slow
+def test_a_training_of_a_template_has_costs():
+    command = [sys.executable, "-P", "-m", "ipusim", "train", "training/bert-block-sparse", "--no-execute"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "14,175,744 weights and biases, 41.7 % kept" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_the_compiler_says_what_it_did_to_make_it_fit():

@@ -80,3 +80,36 @@ def test_training_fractions_by_hand() -> None:
     at_once = PruneSchedule(begin=5, end=6, every=1, steps=10)
     # steps 0 to 5 are dense, 6 to 9 sparse
     assert training_fraction("prune", 0.5, schedule=at_once) == pytest.approx(0.6 + 0.4 * 0.5)
+
+
+@cache
+def mobilenet() -> tuple[tuple[Layer, ...], int]:
+    graph = assemble_graph(load_workload({"name": "mobilenet", "model": "mobilenet-v1"}))
+    layers = weight_layers(graph)
+    return layers, other_flops(graph, layers)
+
+
+def test_mobilenet_dense_and_its_size() -> None:
+    """Published: 1.14e9 FLOPs and 16.864 MB dense, 2.392 MB at a sparsity of 0.89."""
+    layers, others = mobilenet()
+    weights = [layer.weight for layer in layers]
+    n_weights, n_biases = sum(each.n_weights for each in weights), sum(each.n_out for each in weights)
+    assert sum(layer.forward_flops for layer in layers) + others == pytest.approx(1.14e9, rel=0.01)
+    assert 4e-6 * (n_weights + n_biases) == pytest.approx(16.864, rel=0.02)
+    for distribution in ("uniform", "erk"):
+        dense = {weights[0].name} if distribution == "uniform" else set()
+        kept = layer_densities(weights, 0.11, distribution, dense)
+        n_kept = round(sum(kept[each.name] * each.n_weights for each in weights))
+        assert stored_bytes(n_weights, n_kept, n_dense=n_biases) / 1e6 == pytest.approx(2.392, rel=0.02)
+
+
+def test_the_reading_of_mobilenet_that_gives_the_uniform_multiplier() -> None:
+    """A tenth of all weights kept, the first and the depthwise layers dense and not counted beside the sparse ones."""
+    layers, _ = mobilenet()
+    dense = {layer.weight.name for layer in layers if not layer.may_be_sparse} | {layers[0].weight.name}
+    total = sum(layer.weight.n_weights for layer in layers)
+    n_dense = sum(layer.weight.n_weights for layer in layers if layer.weight.name in dense)
+    density = (0.1 * total - n_dense) / (total - n_dense)
+    flops = {layer.weight.name: float(layer.forward_flops) for layer in layers}
+    sparse = sum(density * flops[name] for name in flops if name not in dense)
+    assert round(sparse / sum(flops.values()), 2) == 0.09
