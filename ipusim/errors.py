@@ -46,11 +46,19 @@ class IpusimError(Exception):
     exit_code = 2
 
 
+_MOST_TOLD = 200
+_TOO_MANY = 300
+
+
 class BadInputError(IpusimError):
-    """One or several problems in what the user gave; all of them are listed at once."""
+    """One or several problems in what the user gave; all of them are listed at once, of very many the first 200."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        found = tuple(problems)
+        if len(found) > _TOO_MANY:
+            rest = Problem(found[0].file, 0, 0, "", f"only {_MOST_TOLD} of {len(found):,} problems are shown")
+            found = (*found[:_MOST_TOLD], rest)
+        self.problems = found
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

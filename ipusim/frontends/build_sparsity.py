@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 
 from ipusim.files.wording import join_words
@@ -9,6 +10,7 @@ from ipusim.frontends.draft import Draft
 from ipusim.frontends.entries import NOfMOptions, SparsityEntry
 from ipusim.frontends.pattern_files import read_pattern_header
 from ipusim.ir.tensor import Sparsity
+from ipusim.sparse.saved_matrix import MAX_STORED
 
 Where = tuple[str, ...]
 
@@ -39,6 +41,7 @@ def build_sparsity(draft: Draft, name: str, shape: tuple[int, ...], entry: Spars
         return _sparsity(entry, 1.0)
     if entry.pattern.block_diagonal is not None:
         _check_diagonal(draft, where, shape, entry, entry.density)
+    _check_stored(draft, where, shape, entry, entry.density)
     return _sparsity(entry, entry.density, entry.pattern.options())
 
 
@@ -47,6 +50,14 @@ def _check_block_size(draft: Draft, where: Where, shape: tuple[int, ...], block_
     if uneven:
         message = f"{block_size} does not divide the {join_words(uneven, 'and')} of {where[1]} {list(shape)}"
         draft.report((*where, "block_size"), message)
+
+
+def _check_stored(draft: Draft, where: Where, shape: tuple[int, ...], entry: SparsityEntry, density: float) -> None:
+    """Report more non-zero blocks than can be worked with."""
+    stored = ceil(density * shape[0] * shape[1] / entry.block_size**2)
+    if stored > MAX_STORED:
+        message = f"{where[1]} would store {stored:,} blocks; the most is {MAX_STORED:,}"
+        draft.report((*where, "density"), message, "lower the density or take larger blocks")
 
 
 def _check_diagonal(draft: Draft, where: Where, shape: tuple[int, ...], entry: SparsityEntry, density: float) -> None:
@@ -71,6 +82,7 @@ def _n_of_m(draft: Draft, where: Where, shape: tuple[int, ...], entry: SparsityE
         draft.report((*place, "m"), f"{m} does not divide the {blocks_per_row} blocks of a row of {where[1]}")
     if entry.density is not None and abs(entry.density * m - n) > 1e-6:
         draft.report((*where, "density"), f"{entry.density:g} contradicts the pattern {n}:{m}", "leave the density out")
+    _check_stored(draft, where, shape, entry, n / m)
     return _sparsity(entry, n / m, entry.pattern.options())
 
 

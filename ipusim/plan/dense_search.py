@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ipusim.cost.arithmetic import ceil_div
+from ipusim.cost.arithmetic import ceil_div, floor_root
 from ipusim.cost.exchange import receive_cycles
 from ipusim.ir.regions import IntArray
 from ipusim.plan.dense_estimate import (
@@ -29,15 +29,16 @@ def distinct_splits(extent: int, limit: int) -> IntArray:
 
     Splitting 10 grains into 6 parts leaves parts of 2, as splitting into 5 does: 6 is left out.
     """
-    found = np.empty(min(extent, limit), dtype=np.int64)
+    most = min(extent, limit)
+    # as many below the root of the extent as there are parts, and as many above it as there are sizes of parts
+    found = np.empty(min(most, 2 * floor_root(extent, 2) + 2), dtype=np.int64)
     count = 0
-    previous = 0
-    for parts in range(1, min(extent, limit) + 1):
+    parts = 1
+    while parts <= most:
+        found[count] = parts
+        count += 1
         largest = ceil_div(extent, parts)
-        if largest != previous:
-            found[count] = parts
-            count += 1
-            previous = largest
+        parts = most + 1 if largest == 1 else ceil_div(extent, largest - 1)
     return found[:count]
 
 

@@ -41,6 +41,15 @@ class Blocks:
     cols: IndexArray
     data: ValueArray | None = None
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both store the same blocks with the same values."""
+        if not isinstance(other, Blocks):
+            return NotImplemented
+        if (self.shape, self.block_size) != (other.shape, other.block_size):
+            return False
+        parts = ((self.rows, other.rows), (self.cols, other.cols), (self.data, other.data))
+        return all(np.array_equal(a, b) if a is not None and b is not None else a is b for a, b in parts)
+
     @property
     def n_blocks(self) -> int:
         """Stored blocks."""

@@ -18,8 +18,8 @@ from ipusim.sparse.layouts.checks import check_indices, check_pointers
 IntArray = NDArray[np.int64]
 
 FORMATS = ("bsr", "coo", "csc", "csr")
-MAX_STORED = 2**26
-"""Most stored elements of a matrix from a file: more than the memory of any chip has room for, with their places."""
+MAX_STORED = 2**25
+"""Most stored elements of a matrix from a file; what is computed of them takes up to 50 bytes each."""
 
 _MOST_BYTES = 16 * MAX_STORED
 

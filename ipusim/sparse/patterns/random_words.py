@@ -22,6 +22,7 @@ N_SLICES = 1 << _SLICE_BITS
 """Slices of equal probability that a distribution is cut into."""
 _KNOT_GRID = 2.0**20
 _LONGEST = 16.0
+_BYTES_AT_ONCE = 1 << 22
 LARGEST_CHOICE = 1 << 32
 """Most positions to choose from."""
 
@@ -48,9 +49,19 @@ def choose(total: int, count: int, seed: int, accelerate: Callable[[Any], Any]) 
     drawn = min(count, total - count)
     ends = np.arange(total - drawn + 1, total + 1, dtype=np.uint64)
     places = (random_words(seed, drawn) * ends) >> np.uint64(32)
-    marked = np.zeros(total, np.bool_)
+    marked = np.zeros(-(-total // 8), np.uint8)
     accelerate(mark_sample)(places.astype(np.int64), total - drawn, marked)
-    return np.flatnonzero(marked if drawn == count else ~marked)
+    return _positions(marked, total, 1 if drawn == count else 0)
+
+
+def _positions(bits: NDArray[np.uint8], total: int, wanted: int) -> NDArray[np.int64]:
+    """Return the positions of the bits below `total` that are `wanted`, without a byte for each bit at once."""
+    found = []
+    for start in range(0, len(bits), _BYTES_AT_ONCE):
+        part = bits[start : start + _BYTES_AT_ONCE]
+        unpacked = np.unpackbits(part, count=min(8 * len(part), total - 8 * start), bitorder="little")
+        found.append(np.flatnonzero(unpacked == wanted) + 8 * start)
+    return np.concatenate(found)
 
 
 def mark_sample(places: Any, first: int, marked: Any) -> None:
@@ -59,14 +70,14 @@ def mark_sample(places: Any, first: int, marked: Any) -> None:
     Parameters
     ----------
     places : int64 array [count]
-    marked : bool array [first + count]
-        Changed.
+    marked : uint8 array [ceil((first + count) / 8)]
+        A bit for each position, the lowest of a byte first. Changed.
     """
     for index in range(len(places)):
         place = places[index]
-        if marked[place]:
+        if (marked[place >> 3] >> (place & 7)) & 1:
             place = first + index
-        marked[place] = True
+        marked[place >> 3] |= 1 << (place & 7)
 
 
 def exponential(words: NDArray[np.uint32]) -> NDArray[np.float32]:

@@ -83,3 +83,12 @@ def test_a_pattern_without_values_is_reblocked_too() -> None:
 )
 def test_device_block_size(user: int, mode: str, dtype: str, device: int) -> None:
     assert device_block_size(user, mode, dtype) == device
+
+
+def test_equal_blocks_are_equal_whatever_arrays_hold_them() -> None:
+    assert example() == example()
+    assert example() != transpose_blocks(example())
+    pattern = Blocks((2, 2), 1, np.array([0], np.int32), np.array([1], np.int32))
+    assert pattern == Blocks((2, 2), 1, np.array([0], np.int32), np.array([1], np.int32))
+    assert pattern != pattern.with_data(np.ones((1, 1, 1), np.float32))
+    assert pattern != "blocks"
