@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_LONGEST = 2000
+_MOST_TOLD = 200
+_TOO_MANY = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -33,8 +37,14 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        text = f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
-        return f"{text} ({self.hint})" if self.hint else text
+        message = _shortened(self.message)
+        text = f"{where}: {self.path}: {message}" if self.path else f"{where}: {message}"
+        return f"{text} ({_shortened(self.hint)})" if self.hint else text
+
+
+def _shortened(text: str) -> str:
+    """Return a text without the middle of what would fill a screen: a list of thousands that the user wrote."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST * 3 // 4]} … {text[-_LONGEST // 4 :]}"
 
 
 class IpusimError(Exception):
@@ -44,10 +54,6 @@ class IpusimError(Exception):
     """
 
     exit_code = 2
-
-
-_MOST_TOLD = 200
-_TOO_MANY = 300
 
 
 class BadInputError(IpusimError):
