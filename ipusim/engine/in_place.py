@@ -17,8 +17,10 @@ def in_place(program: Program) -> Program:
 
     The operand has the result's format and mapping and is read element by element, as the result is written; nothing
     reads it, or another view of it, later; and it is neither an output of the graph nor an input, unless the result is
-    what takes the input's place in the next run, which comes first.
+    what takes the input's place in the next run, which comes first. What takes an input's place overwrites it in any
+    step after its last reader, too, as a weight in a narrow format that is cast from its float32 copy.
     """
+    replaced = {new: program.variables[old] for old, new in program.updates.items()}
     last = _last_uses(program)
     root = {each.name: members[0].name for members in shared_memory(program) for each in members}
     there: dict[str, list[str]] = {}
@@ -36,10 +38,13 @@ def in_place(program: Program) -> Program:
             if result is None or result.over or root.get(result.name) != result.name:
                 continue
             used_beside = {root.get(name) for name in _touched_beside(step, vertices)}
-            for operand in _candidates(program, vertices, result):
+            read = _candidates(program, vertices, result)
+            unread = [replaced[result.name]] if result.name in replaced else []
+            for operand in (*read, *(each for each in unread if each.name in root)):
                 place = root[operand.name]
                 lasts = place in lasting and program.updates.get(operand.name) != result.name
-                if lasts or place in used_beside or users[place] != index or not _alike(operand, result):
+                taken = users[place] > index if operand in read else users[place] >= index
+                if lasts or place in used_beside or taken or not _alike(operand, result):
                     continue
                 variables[result.name] = replace(result, over=operand.name)
                 _join(root, there, users, result.name, place)

@@ -102,3 +102,16 @@ def test_batch_norms_take_the_statistics_of_the_batch() -> None:
     setup = prepare(load_workload({**document, "ops": [*document["ops"], norm]}))
     assert setup.graph.ops[-2].kind == "batch_norm_training"
     assert setup.weights[-2:] == ("scale", "shift")
+
+
+def test_a_narrow_weight_is_overwritten_by_the_cast_of_its_master() -> None:
+    document = deep() | {"dtype": "float16"}
+    document["training"]["masters"] = True
+    workload, chip = load_inputs(document)
+    setup = prepare(workload)
+    sgd = find_optimiser("sgd")
+    step = build_step(setup.graph, setup.entry.loss, setup.weights, sgd, {**sgd.options, "momentum": 0.9}, setup.how)
+    program = compile_graph(workload, chip, step.graph).program
+    assert program is not None
+    for old, new in program.updates.items():
+        assert program.variables[new].over == old, (old, new)
