@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipusim.report.html.page import render_page, render_part
+from ipusim.report.numbers import format_percent
 from ipusim.report.training_series import by_method, method_series, runs_of
 from ipusim.report.training_words import PROGRAMS, accuracy_text, training_summary
 from ipusim.report.trust import uncertainty_sentences
@@ -29,14 +30,15 @@ def render_training_page(document: Document) -> str:
     """
     runs, every = runs_of(document), _every(document)
     first = every[0] if every else None
+    values = _values(document)
     data = {
         "methods": [{"method": method, **method_series(each)} for method, each in by_method(runs).items()],
         "runs": [_curves(run) for run in runs],
-        "passes": _passes(every),
+        "passes": values["passes"],
         "tile_sram_bytes": first["tile_sram_bytes"] if first else None,
         "equal_cycles": document["summary"]["equal_cycles"] if "summary" in document else None,
     }
-    lines = [(index, run, line) for index, run in enumerate(runs) for line in run["log"]]
+    lines = [(run, line) for run in runs for line in run["log"]]
     return render_page(
         "train.html.j2",
         ("train.js", "train_run.js"),
@@ -48,7 +50,7 @@ def render_training_page(document: Document) -> str:
         n_lines=len(lines),
         validation=DOCUMENTED_ERRORS,
         uncertainty=uncertainty_sentences(document),
-        **_values(document),
+        **values,
     )
 
 
@@ -65,7 +67,12 @@ def _values(document: Document) -> dict[str, Any]:
         "document": document,
         "insights": training_summary(document) if is_comparison else [],
         "rows": [
-            (row, accuracy_text(row["accuracy"]), accuracy_text(row["accuracy_at_equal_cycles"]), _kept(row))
+            (
+                row,
+                accuracy_text(row["accuracy"]),
+                accuracy_text(row["accuracy_at_equal_cycles"]),
+                format_percent(row["density"]),
+            )
             for row in rows
         ],
         "passes": _passes(_every(document)),
@@ -75,10 +82,6 @@ def _values(document: Document) -> dict[str, Any]:
 def _every(document: Document) -> list[Document]:
     """Return the trainings of a document, executed or not."""
     return list(document.get("runs", [document]))
-
-
-def _kept(row: Document) -> str:
-    return f"{100 * row['density']:.1f} %"
 
 
 def _curves(run: Document) -> dict[str, Any]:
