@@ -100,7 +100,7 @@ def main() -> int:
     with locked(ROOT / ".venv.lock"):
         if is_finished():
             return 0
-        say("setting up .venv with the pinned packages (once; about a minute)")
+        say("setting up .venv with the pinned packages (once; some minutes)")
         try:
             install()
             add_checkout()

@@ -144,7 +144,9 @@ def _build_app() -> App:
 
 
 def _usage_message(error: CycloptsError) -> str:
-    if not error.unused_tokens:
+    from cyclopts import MissingArgumentError
+
+    if isinstance(error, MissingArgumentError) or not error.unused_tokens:
         return str(error)
     word = error.unused_tokens[0]
     commands = [name for name in error.app or () if not name.startswith("-")]

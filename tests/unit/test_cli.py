@@ -62,6 +62,7 @@ def test_help_loads_no_heavy_library(arguments):
         (["run", "x.yaml", "--jsn"], "--json"),
         (["run"], "WORKLOAD"),
         (["run", "x.yaml", "y.yaml"], "unexpected argument 'y.yaml'"),
+        (["run", "x.yaml", "--html"], "parameter --html requires an argument"),
         (["run", "x.yaml", "--threads", "many"], "--threads"),
         (["compile", "x.yaml", "--print", "grph"], 'Did you mean "graph"?'),
         (["chips", "shw"], "unexpected argument 'shw' (did you mean 'show'?)"),
