@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,8 +97,8 @@ def write_checkpoint(path: Path, state: State, fingerprint: str) -> None:
     write_atomic(path, stream.getvalue())
 
 
-def read_checkpoint(path: Path, fingerprint: str) -> State:
-    """Return the state in a file.
+def read_checkpoint(path: Path, fingerprint: str, first: State) -> State:
+    """Return the state in a file; `first` is the one that the same training begins with.
 
     Raises
     ------
@@ -125,4 +126,14 @@ def read_checkpoint(path: Path, fingerprint: str) -> State:
     if meta["fingerprint"] != fingerprint:
         message = "is the checkpoint of another training: workload, chip, method, steps or seed differ"
         raise BadInputError([Problem(str(path), 0, 0, "", message, "train without --resume, or into another file")])
+    if not isinstance(state.step, int) or _arrays(state) != _arrays(first):
+        raise BadInputError([Problem(str(path), 0, 0, "", "is damaged: its arrays are not those of this training")])
     return state
+
+
+def _arrays(state: State) -> dict[tuple[str, str], object]:
+    """Return shape and kind of every array of a state."""
+    parts: dict[str, dict[str, Any]] = {"weights": state.weights, "states": state.states, "masks": state.masks}
+    return {
+        (part, name): (values.shape, values.dtype) for part, arrays in parts.items() for name, values in arrays.items()
+    }

@@ -73,7 +73,7 @@ class Training:
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint."""
-        self.state = read_checkpoint(checkpoint, self.fingerprint)
+        self.state = read_checkpoint(checkpoint, self.fingerprint, self.state)
         self.programs.change(self.state.masks)
 
     def run(self, log: Path | None, checkpoint: Path | None, progress: Progress | None = None) -> None:

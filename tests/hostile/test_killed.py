@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from small_training import classes_workload, write_classes
 
 import ipusim
+from ipusim.errors import BadInputError
 from ipusim.training.loop import Training
 from ipusim.training.train import train
 
@@ -93,6 +95,11 @@ def test_a_training_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert train("train.json", checkpoint=tmp_path / "ended.npz", resume=True)["log"] == whole["log"]
     assert len(counted) == 8  # of 12 steps; it was killed in the 7th, and had kept the 4th
     assert (tmp_path / "ended.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+    with np.load(tmp_path / "ended.npz") as held:
+        arrays = dict(held)
+    np.savez(tmp_path / "ended.npz", **{**arrays, "weights:w1": np.zeros((2, 2), np.float32)})
+    with pytest.raises(BadInputError, match="is damaged: its arrays are not those of this training"):
+        train(workload, checkpoint=tmp_path / "ended.npz", resume=True)
 
 
 def monkeypatch_steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
