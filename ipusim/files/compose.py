@@ -69,7 +69,13 @@ class Composer:
         self._anchors: dict[str, _Anchor] = {}
         self._n_values = 0
         self._heights: list[int] = []
-        self._loader = _Loader(text)
+        try:
+            self._loader = _Loader(text)
+        except UnicodeEncodeError as error:  # half of a pair of surrogates, as bytes of a command line become
+            line, column = text.count("\n", 0, error.start) + 1, error.start - text.rfind("\n", 0, error.start)
+            problem = f"not text: {ascii(text[error.start])[1:-1]} is no character"
+            self.problems.append(Problem(file, line, column, "", problem))
+            return
         try:
             self._compose_stream()
         except yaml.YAMLError as error:

@@ -6,7 +6,7 @@ import pytest
 
 from ipusim.errors import BadInputError
 from ipusim.files.document import load_document, parse_document
-from ipusim.files.overrides import inherit, override
+from ipusim.files.overrides import inherit, override, parse_setting
 
 TEXT = (
     "name: x\nops:\n- {op: matmul, partials: float16}\n- {op: relu}\n"
@@ -106,3 +106,9 @@ def test_inherit_takes_whole_top_level_values_and_keeps_their_files() -> None:
     assert merged.data == {"a": {"x": 3}, "b": 2, "c": 4}
     assert [merged.problem((key,), "wrong").file for key in "abc"] == ["top.yaml", "base.yaml", "top.yaml"]
     assert merged.problem(("a", "y"), "wrong").file == "top.yaml"
+
+
+def test_bytes_of_a_command_line_that_are_no_text() -> None:
+    with pytest.raises(BadInputError) as caught:
+        parse_setting("name=caf\udce9")
+    assert caught.value.problems[0].message == "not text: \\udce9 is no character"

@@ -262,3 +262,9 @@ def test_a_tensor_of_a_workload_may_have_the_values_of_a_model(tmp_path):
     for name in ("layer.weight", "a"):
         np.testing.assert_array_equal(tensor_values(graph.tensors[name], 0), weights)
     assert numpy_helper.to_array(onnx.load(tmp_path / "m.onnx").graph.initializer[0]).shape == (2, 3)
+
+
+def test_names_that_are_no_text(tmp_path):
+    path = saved(tmp_path, model_of([node("Relu", ["name"], ["y"])], {"name": [2, 2]}, ["y"]))
+    path.write_bytes(path.read_bytes().replace(b"name", b"n\xffme"))
+    assert problems_of(path) == ["<dict>: model.onnx.file: is not an ONNX model: a name in it is no text in UTF-8"]

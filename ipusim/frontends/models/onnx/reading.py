@@ -52,8 +52,22 @@ def read_model(path: Path) -> ModelProto:
         raise ModelFileError(["is not an ONNX model, or is cut off"]) from None
     if not (model.ir_version and model.opset_import and (model.graph.node or model.graph.output)):
         raise ModelFileError(["is not an ONNX model"])
+    if not _is_text(model):
+        raise ModelFileError(["is not an ONNX model: a name in it is no text in UTF-8"])
     _check_opset(model, onnx.defs.onnx_opset_version())
     return _without_functions(model)
+
+
+def _is_text(message: Any) -> bool:
+    """Return whether all texts in a message are; protocol buffers give bytes where they are not."""
+    for field, value in message.ListFields():
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            continue
+        single = isinstance(value, str | bytes) or hasattr(value, "ListFields")
+        for each in (value,) if single else value:
+            if isinstance(each, bytes) or (field.type == field.TYPE_MESSAGE and not _is_text(each)):
+                return False
+    return True
 
 
 def import_onnx() -> Any:
