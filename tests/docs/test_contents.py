@@ -8,6 +8,7 @@ from snippets import PAGES, ROOT
 
 import ipusim
 from ipusim.cli.main import COMMANDS
+from ipusim.report.validation_words import DOCUMENTED_ERRORS
 
 _IMAGES = sorted((ROOT / "docs" / "gallery").glob("*.png"))
 
@@ -50,3 +51,10 @@ def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == ipusim.__version__
     assert citation["license"] == "MIT"
+
+
+def test_the_errors_of_the_model_are_those_that_the_reports_name():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^  \| (.*) \| (.*) \| (.*) \|$", text, re.MULTILINE)
+    first = rows.index(("what", "points", "error")) + 1
+    assert tuple(rows[first : first + len(DOCUMENTED_ERRORS)]) == DOCUMENTED_ERRORS
