@@ -36,7 +36,8 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = _shortened(self.file)
+        where = f"{file}:{self.line}:{self.column}" if self.line else file
         message = _shortened(self.message)
         text = f"{where}: {self.path}: {message}" if self.path else f"{where}: {message}"
         return f"{text} ({_shortened(self.hint)})" if self.hint else text

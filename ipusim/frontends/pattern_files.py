@@ -48,9 +48,13 @@ def read_pattern_header(path: Path) -> PatternHeader:
         header = _npz_header(path) if path.suffix == ".npz" else _matrix_market_header(path)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if header.n_nonzeros > MAX_STORED:
-        raise ValueError(f"stores {header.n_nonzeros:,} elements; the most is {MAX_STORED:,}")
+    _check_stored(header.n_nonzeros)
     return header
+
+
+def _check_stored(count: int) -> None:
+    if count > MAX_STORED:
+        raise ValueError(f"stores {count:,} elements; the most is {MAX_STORED:,}")
 
 
 def _matrix_market_header(path: Path) -> PatternHeader:
@@ -64,6 +68,7 @@ def _matrix_market_header(path: Path) -> PatternHeader:
     if len(extents) != 3 or not all(_is_count(each) for each in extents) or banner[4] not in _SYMMETRIES:
         raise ValueError("has a damaged Matrix Market header")
     rows, cols, stored = (int(each) for each in extents)
+    _check_stored(stored)  # a few elements may be said to be stored a billion times
     return PatternHeader((rows, cols), min(rows * cols, stored * _SYMMETRIES[banner[4]]))
 
 

@@ -53,6 +53,8 @@ def test_count_is_never_above_the_number_of_elements(tmp_path: Path) -> None:
         ("%%MatrixMarket matrix coordinate real general\n% no sizes\n", "damaged"),
         ("%%MatrixMarket matrix coordinate real general\n2 2 x\n", "damaged"),
         ("%%MatrixMarket matrix coordinate real odd\n2 2 1\n", "damaged"),
+        ("%%MatrixMarket matrix coordinate real general\n8 8 1000000000\n", "stores 1,000,000,000 elements; the most"),
+        ("%%MatrixMarket matrix coordinate real general\n" + "%\n" * 20_000 + "8 8 1\n", "damaged"),
     ],
 )
 def test_wrong_matrix_market_files(tmp_path: Path, text: str, message: str) -> None:
