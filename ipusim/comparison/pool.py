@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from ipusim.errors import IpusimError
-from ipusim.pipeline.processes import interrupts_ignored, process_context
+from ipusim.pipeline.processes import end_when_told, interrupts_ignored, process_context
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -169,6 +169,7 @@ class _Pool(Generic[T, R]):
 
 def _serve(connection: Connection, other_end: Connection | None, perform: Callable[[Any], Any], tasks: Any) -> None:
     """Perform tasks in a process of its own, until its parent is gone."""
+    end_when_told()
     if other_end is not None:
         other_end.close()
     with suppress(EOFError, OSError):

@@ -45,3 +45,9 @@ def interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def end_when_told() -> None:
+    """Let SIGTERM end this process at once and silently, whatever its parent does on that signal."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -17,7 +17,7 @@ from typing import Any
 from ipusim.errors import IpusimError
 from ipusim.exploration.executors.task import MOST_DEATHS, Done, Performer, Task, lost
 from ipusim.exploration.space import Space
-from ipusim.pipeline.processes import interrupts_ignored, process_context
+from ipusim.pipeline.processes import end_when_told, interrupts_ignored, process_context
 
 _MOST_AT_ONCE = 16
 _ROUNDS = 4
@@ -135,6 +135,7 @@ def _assign(worker: _Worker, waiting: deque[Task], share: int) -> None:
 
 def _serve(connection: Connection, other_end: Connection | None, performer: Callable[[Any], Any], space: Any) -> None:
     """Do tasks in a process of its own, until its parent is gone."""
+    end_when_told()
     if other_end is not None:
         other_end.close()
     perform = performer(space)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ipusim.cli.signals import termination_as_interrupt
 from ipusim.comparison.pool import Work, _Queue, perform_all
 from ipusim.errors import IpusimError
 from ipusim.pipeline.processes import default_workers
@@ -48,6 +49,12 @@ def test_results_are_in_order(n_workers):
     assert [value for value, _ in results] == [number * number for number in range(12)]
     assert sorted(finished) == list(range(12))
     assert not interrupted
+
+
+def test_processes_end_without_a_word(capfd):
+    with termination_as_interrupt():
+        perform_all(_work(_square), 2)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_one_worker_is_this_process():
