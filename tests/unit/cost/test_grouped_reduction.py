@@ -39,6 +39,12 @@ def test_estimates_of_the_two_places() -> None:
     assert at_destination_cycles(100, 5, 2, 4) == 50 + 5 * 25 + 126
     assert balanced_cycles(23552, 100, 5, 2, 1472, 4) == 40 + 50 + 5 * 4 + 252
     assert balanced_cycles(10, 10, 2, 4, 1472, 4) == 16 + 10 + 2 * 4 + 252
+    # one output more than 8 for every tile is 16 for some
+    assert balanced_cycles(8 * 1472 + 1, 100, 5, 2, 1472, 4) == 40 + 50 + 5 * 4 + 252
+    # 8 elements of a byte in a vector
+    assert at_destination_cycles(9, 5, 1, 4) == 3 + 5 * 2 + 126
+    assert balanced_cycles(72, 9, 5, 1, 1, 4) == 90 + 3 + 5 * 9 + 252
+    assert type(at_destination_cycles(9, 5, 2, 4)) is type(balanced_cycles(9, 9, 5, 2, 4, 4)) is int
 
 
 @pytest.mark.parametrize(
@@ -62,5 +68,12 @@ def test_a_group_is_cut_over_its_workers() -> None:
     assert slots[0].tolist() == [0, 0]
     assert slots[1].tolist() == [strided_slots(24, 3, False) + strided_slots(16, 3, False), strided_slots(24, 3, False)]
     assert slots[2].tolist() == [strided_slots(8, 3, False)] * 2
+    again = np.zeros((3, 2), np.int64)
+    add_group(np.array([32, 1, 0]), 3, 2, False, again)
+    assert again.tolist() == [[2 * strided_slots(16, 3, False), strided_slots(16, 3, False)], [20 + 12] * 2, [0, 0]]
+    # pieces of 4 floats: 12, 12 and 8 for three workers; groups add up
+    add_group(np.array([32, 0, 0]), 3, 3, True, again)
+    floats = 2 * strided_slots(12, 3, True) + strided_slots(8, 3, True)
+    assert again[0].tolist() == [2 * strided_slots(16, 3, False) + floats, strided_slots(12, 3, True)]
     assert reduce_cycles(*slots[1].tolist(), 6) == 6 * strided_slots(24, 3, False)
     assert reduce_cycles(700, 100, 6) == 700
