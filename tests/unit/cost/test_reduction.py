@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.reduction import (
+    SINGLE_BLOCK_SHARE,
     later_stage_bytes,
     planned_depths,
     planned_stages,
@@ -77,6 +78,11 @@ def test_single_input_needs_whole_accumulators_and_little_memory() -> None:
     assert single_input_allowed(8192, 2, True, False, *mk2)
     assert not single_input_allowed(8196, 2, True, False, *mk2)
     assert single_input_allowed(8196, 2, True, True, *mk2)
+    # accumulators of 8 halves, 2 bytes each; every further partial sum of an output is in the block
+    assert single_input_allowed(8, 2, False, False, *mk2)
+    assert single_input_allowed(16384, 2, False, False, *mk2)
+    assert not single_input_allowed(8192, 4, False, False, *mk2)
+    assert not single_input_allowed(4096, 2, True, False, 16384 * SINGLE_BLOCK_SHARE, 16384), "less, not as much"
 
 
 @settings(deadline=None, max_examples=60)
