@@ -29,7 +29,8 @@ def command(
     Runs the packaged measurements of real hardware through compiler and timing, as
     a user's workload runs, and shows bias, mean and worst error of each source.
     Fitted constants are fitted again without each series, and tried on it. The
-    exit code is 1 when a documented band is left. Takes up to a minute, the first time up to two.
+    exit code is 1 when a documented band is left. Takes up to a minute, the first
+    time up to two.
 
     Example: ipusim validate --only dense_matmul --set exchange_bytes_per_cycle=8
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -39,6 +40,16 @@ class Used:
     output: str
 
 
+_BETWEEN = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+print("\\n" + json.dumps([process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]), file=sys.stderr)
+"""
+"""A small process that starts the one to be measured: a child begins with the peak of memory of its parent."""
+
+
 def run_process(command: Sequence[str], **environment: str) -> Used:
     """Run a process to its end.
 
@@ -49,16 +60,14 @@ def run_process(command: Sequence[str], **environment: str) -> Used:
     """
     start = time.perf_counter()
     whole = {**os.environ, **environment}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=whole) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        output, errors = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {errors[-500:]}")
+    done = subprocess.run([sys.executable, "-S", "-c", _BETWEEN, *command], capture_output=True, text=True, env=whole)
+    wall_s = time.perf_counter() - start
+    *errors, last = done.stderr.splitlines()
+    exit_code, cpu_s, peak = json.loads(last)
+    if exit_code:
+        raise RuntimeError(f"{' '.join(command)} ended with {exit_code}: {' '.join(errors)[-500:]}")
     to_mib = 1024**2 if sys.platform == "darwin" else 1024
-    return Used(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / to_mib, output)
+    return Used(wall_s, cpu_s, peak / to_mib, done.stdout)
 
 
 def ipusim(*words: str, **environment: str) -> Used:
