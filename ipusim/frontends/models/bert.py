@@ -6,7 +6,7 @@ included and no classifier.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, create_model, model_validator
 
@@ -50,7 +50,10 @@ def bert(name: str, layers: int, hidden: int, heads: int) -> ModelSource:
     size = {"layers": layers, "hidden": hidden, "heads": heads, "ffn": 4 * hidden}
     fields = BertOptions.model_fields
     described = {
-        key: (fields[key].annotation, Field(default=value, description=fields[key].description))
+        key: (
+            Annotated[(fields[key].annotation, *fields[key].metadata)],  # with its bounds
+            Field(default=value, description=fields[key].description),
+        )
         for key, value in size.items()
     }
     options = create_model("Options", __base__=BertOptions, __doc__=f"Of {name}.", **described)  # type: ignore[call-overload]

@@ -185,3 +185,10 @@ def test_wrong_values(dtype: str, values: list[float], message: str) -> None:
     with pytest.raises(BadInputError) as caught:
         build_graph(load_workload(source))
     assert [problem.message for problem in caught.value.problems] == [message]
+
+
+@pytest.mark.parametrize("name", ["bert-base", "bert-large", "gpt2", "vit-b16", "transformer"])
+@pytest.mark.parametrize("layers", [0, -3, 1001])
+def test_the_number_of_layers_has_bounds(name, layers):
+    with pytest.raises(BadInputError, match=r"layers: must be at (least 1|most 1000), found"):
+        load_workload({"name": "m", "model": {name: {"layers": layers}}})
