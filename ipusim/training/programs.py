@@ -151,6 +151,13 @@ class Programs:
         assert self._built is not None
         return self._built
 
+    def all(self) -> dict[str, Part]:
+        """Return all programs of the method, by name, in the order of :data:`WHAT`."""
+        accumulates = self.setup.entry.accumulate > 1
+        regrows = self.setup.method == "rigl" and self.setup.schedule is not None
+        unused = {"accumulate": not accumulates, "dense_gradients": not regrows}
+        return {name: self.part(name) for name in WHAT if not unused.get(name)}
+
     def part(self, name: str) -> Part:
         """Return a program by its name in :data:`WHAT`."""
         if name not in self._parts:

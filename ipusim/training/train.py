@@ -9,14 +9,16 @@ from typing import Any
 
 from ipusim.chip.model import Chip
 from ipusim.engine.timing import time_program
+from ipusim.errors import BadInputError
 from ipusim.frontends.model import Workload
 from ipusim.frontends.training_entry import MethodName
 from ipusim.pipeline.compiling import ChipLike, WorkloadLike, load_inputs
+from ipusim.pipeline.formats import format_problems
 from ipusim.pipeline.limits import limits
 from ipusim.pipeline.uncertainty import uncertainty
 from ipusim.training.document import TrainingDocument
 from ipusim.training.loop import Training
-from ipusim.training.programs import Part, Programs
+from ipusim.training.programs import DoesNotFitError, Part, Programs
 from ipusim.training.setup import Setup, initial_masks, prepare
 
 Progress = Callable[[str], None]
@@ -69,26 +71,29 @@ def train(
     """
     loaded, target = load_inputs(workload, chip, settings)
     setup = prepare(loaded, method, steps, seed)
-    if not execute:
-        programs = Programs(loaded, target, setup, initial_masks(setup, at_end=True))
-        return TrainingDocument(_document(loaded, target, setup, programs))
-    training = Training(loaded, target, setup, threads)
-    if resume and checkpoint is not None and checkpoint.exists():
-        training.resume(checkpoint)
-    training.run(log, checkpoint, progress)
-    lines = [json.loads(line) for line in training.state.log]
-    reached = {"trained": lines[-1], "log": lines}
-    return TrainingDocument(_document(loaded, target, setup, training.programs) | reached)
+    problems = format_problems(loaded, target, setup.graph)
+    if problems:
+        raise BadInputError(problems)
+    try:
+        if not execute:
+            programs = Programs(loaded, target, setup, initial_masks(setup, at_end=True))
+            return TrainingDocument(_document(loaded, target, setup, programs.all()))
+        training = Training(loaded, target, setup, threads)
+        training.programs.all()
+        if resume and checkpoint is not None and checkpoint.exists():
+            training.resume(checkpoint)
+        training.run(log, checkpoint, progress)
+        lines = [json.loads(line) for line in training.state.log]
+        reached = {"trained": lines[-1], "log": lines}
+        return TrainingDocument(_document(loaded, target, setup, training.programs.all()) | reached)
+    except DoesNotFitError as error:
+        from ipusim.training.infeasible import explained
+
+        raise explained(error, loaded, target, setup) from None
 
 
-def _document(workload: Workload, chip: Chip, setup: Setup, programs: Programs) -> Document:
-    step, accumulate = programs.step(), setup.entry.accumulate
-    parts = {"step": step}
-    if accumulate > 1:
-        parts["accumulate"] = programs.accumulate()
-    if setup.method == "rigl" and setup.schedule:
-        parts["dense_gradients"] = programs.dense_gradients()
-    parts["forward"] = programs.forward()
+def _document(workload: Workload, chip: Chip, setup: Setup, parts: Mapping[str, Part]) -> Document:
+    step, accumulate = parts["step"], setup.entry.accumulate
     n_weights = sum(setup.graph.tensors[name].n_elements for name in setup.weights)
     absent = sum((1 - density) * setup.graph.tensors[name].n_elements for name, density in setup.densities.items())
     return {
