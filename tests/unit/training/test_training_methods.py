@@ -14,6 +14,7 @@ from ipusim.errors import BadInputError
 from ipusim.frontends.workload import load_workload
 from ipusim.ir.graph import Graph
 from ipusim.pipeline.compiling import load_inputs
+from ipusim.pipeline.levers import _streamed
 from ipusim.training.flops import training_fraction
 from ipusim.training.loop import Training
 from ipusim.training.programs import DoesNotFitError, Part, Programs
@@ -260,3 +261,33 @@ def test_wrong_values_are_told_at_their_place(data: Path, changes: dict[str, Any
 def test_a_static_scale_that_the_loss_cannot_hold(data: Path) -> None:
     with pytest.raises(BadInputError, match=r"training\.loss_scale: float16 holds no more than 32768"):
         started(narrow(data, loss_scale=2**16), "dense")
+
+
+def large(data: Path) -> dict[str, Any]:
+    """Return the network of classes with larger batches and more features inside."""
+    document = classes_workload(data)
+    shapes = {"x": [64, 8], "targets": [64, 3], "w1": [8, 64], "b1": [64], "w2": [64, 3]}
+    for name, shape in shapes.items():
+        document["tensors"][name]["shape"] = shape
+    return document
+
+
+def test_levers_of_the_compiler_are_taken_where_a_step_does_not_fit(data: Path) -> None:
+    def costs(*settings: str) -> Any:
+        return train(large(data), None, settings, "dense", execute=False)["programs"]
+
+    roomy, tight = costs(), costs("tile_sram_bytes=15360")
+    assert roomy["step"]["max_tile_bytes"] > 15360 >= tight["step"]["max_tile_bytes"]
+    assert [lever["lever"] for lever in tight["step"]["levers_taken"]] == ["temporaries"]
+    assert tight["step"]["cycles"] > roomy["step"]["cycles"]
+    assert tight["forward"] == roomy["forward"]
+    with pytest.raises(DoesNotFitError, match=r"what helps: compile\.levers=auto"):
+        costs("tile_sram_bytes=15360", "compile.levers=none")
+
+
+def test_what_a_step_overwrites_does_not_go_to_dram(data: Path) -> None:
+    loaded, chip = load_inputs(large(data), None, ["dram_bytes=1 GiB", "dram_bytes_per_s=10000000000"])
+    step = Programs(loaded, chip, prepare(loaded, "dense"), {}).step().compiled
+    moved = [name for each in _streamed(step, 10**6) for name in each.lever.targets]
+    assert {"x", "targets"} <= set(moved)
+    assert not set(moved) & set(step.graph.updates)
