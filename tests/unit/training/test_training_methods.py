@@ -280,7 +280,7 @@ def test_levers_of_the_compiler_are_taken_where_a_step_does_not_fit(data: Path) 
     assert roomy["step"]["max_tile_bytes"] > 15360 >= tight["step"]["max_tile_bytes"]
     assert [lever["lever"] for lever in tight["step"]["levers_taken"]] == ["temporaries"]
     assert tight["step"]["cycles"] > roomy["step"]["cycles"]
-    assert tight["forward"] == roomy["forward"]
+    assert tight["forward"]["cycles"] == roomy["forward"]["cycles"]
     with pytest.raises(DoesNotFitError, match=r"what helps: compile\.levers=auto"):
         costs("tile_sram_bytes=15360", "compile.levers=none")
 
