@@ -7,7 +7,7 @@ import re
 from typing import Any
 from zlib import crc32
 
-from hostile_values import NUMBERS, RAW_NUMBERS, RAW_TEXTS
+from hostile_words import NUMBERS, RAW_NUMBERS, RAW_TEXTS
 
 _TOKEN = re.compile(rb"[0-9]+(?:\.[0-9]+)?|[A-Za-z_]+|[^\sA-Za-z0-9_]")
 _NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?")
