@@ -43,7 +43,7 @@ def test_nothing_but_refusals_and_results(name: str) -> None:
 
 def test_a_defect_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hostile_kinds.load_chip", lambda *_: 1 / 0)
+    monkeypatch.setattr("hostile_attempts.load_chip", lambda *_: 1 / 0)
     kind = kinds()["chip"]
     with pytest.raises(ZeroDivisionError):
         outcome(kind, b"name: a\n")
