@@ -39,7 +39,7 @@ class Problem:
         file = _shortened(self.file)
         where = f"{file}:{self.line}:{self.column}" if self.line else file
         message = _shortened(self.message)
-        text = f"{where}: {self.path}: {message}" if self.path else f"{where}: {message}"
+        text = f"{where}: {_shortened(self.path)}: {message}" if self.path else f"{where}: {message}"
         return f"{text} ({_shortened(self.hint)})" if self.hint else text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -50,6 +51,13 @@ def find_target(key: str, labels: Sequence[str]) -> Target:
 _FORMS = "such as n_tiles, or workload.tensors.NAME.shape.0"
 
 
+@cache
+def _validator(constant: str) -> TypeAdapter[Any]:
+    field = Chip.model_fields[constant]
+    annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return TypeAdapter(annotation)
+
+
 def read_constant(target: Target, value: Any) -> Any:
     """Return a value of a constant of the chip as the chip will hold it.
 
@@ -60,10 +68,8 @@ def read_constant(target: Target, value: Any) -> Any:
     """
     if len(target.parts) > 1:
         return value
-    field = Chip.model_fields[target.parts[0]]
-    annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     try:
-        return TypeAdapter(annotation).validate_python(value)
+        return _validator(target.parts[0]).validate_python(value)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         raised = detail.get("ctx", {}).get("error")

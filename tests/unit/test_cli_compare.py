@@ -36,6 +36,7 @@ def _simulate(workload, chip):
         memory={"max_tile_bytes": 500, "tile_sram_bytes": 1000},
         ops=[],
         infeasible=None,
+        uncertainty=None,
     )
 
 
@@ -53,6 +54,7 @@ def _nothing_fits(_workload, _chip):
         memory=memory,
         ops=[],
         infeasible=infeasible,
+        uncertainty=None,
     )
 
 

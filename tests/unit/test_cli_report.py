@@ -41,9 +41,9 @@ def test_without_a_file_the_report_goes_to_the_terminal(saved, capsys):
         ("{", ":1:2: is no JSON"),
         ("\x00", "is no JSON"),
         ("[" * 100_000, "is no JSON"),
-        ("[]", "is no result of ipusim run, compare, explore or validate"),
-        ('{"schema": "other"}', "is no result of ipusim run, compare, explore or validate"),
-        ('{"schema": ["ipusim-result-1"]}', "is no result of ipusim run, compare, explore or validate"),
+        ("[]", "is no result of ipusim run, compare, explore, train or validate"),
+        ('{"schema": "other"}', "is no result of ipusim run, compare, explore, train or validate"),
+        ('{"schema": ["ipusim-result-1"]}', "is no result of ipusim run, compare, explore, train or validate"),
         ('{"schema": "ipusim-result-1", "workload": "w"}', "memory: is missing"),
     ],
 )
