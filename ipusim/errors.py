@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _LONGEST = 2000
-_MOST_TOLD = 200
+"""Characters of a part of a message, beyond which its middle is left out."""
 _TOO_MANY = 300
+"""Problems, beyond which only the first are told; well above how many those are, so that few are never left out."""
+_MOST_TOLD = 200
 
 
 @dataclass(frozen=True, slots=True)

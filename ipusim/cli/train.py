@@ -13,10 +13,7 @@ from ipusim.cli.exit_codes import INTERRUPTED
 from ipusim.cli.files import missing_folders
 from ipusim.cli.options import ChipOption, JsonOption, OutputOption, SetOption
 from ipusim.cli.output import emit, layout, wants_json
-from ipusim.cli.signals import termination_as_interrupt
 from ipusim.errors import BadInputError, Problem
-
-_METHODS = ("dense", "static", "prune", "set", "rigl")
 
 
 def command(
@@ -75,31 +72,30 @@ def command(
     chosen = [name.strip() for name in compare.split(",") if name.strip()]
     _check(method, chosen, {"--steps": steps, "--seeds": seeds, "--threads": threads}, seed)
     _check_files(chosen, no_execute, log, checkpoint, resume, html, output)
-    with termination_as_interrupt():
-        if chosen:
-            from ipusim.training.comparing import compare_methods
+    if chosen:
+        from ipusim.training.comparing import compare_methods
 
-            document = compare_methods(
-                *(workload, chosen, seeds, chip, settings, steps, seed, threads, _tell),  # type: ignore[arg-type]
-                folder=checkpoint,
-                resume=resume,
-            )
-            return _show_comparison(document, checkpoint, as_json, html, output)
-        from ipusim.training.train import train
+        document = compare_methods(
+            *(workload, chosen, seeds, chip, settings, steps, seed, threads, _tell),  # type: ignore[arg-type]
+            folder=checkpoint,
+            resume=resume,
+        )
+        return _show_comparison(document, checkpoint, as_json, html, output)
+    from ipusim.training.train import train
 
-        try:
-            document = train(
-                *(workload, chip, settings, method, steps, seed),  # type: ignore[arg-type]
-                execute=not no_execute,
-                log=log,
-                checkpoint=checkpoint,
-                resume=resume,
-                threads=threads,
-                progress=_tell,
-            )
-        except KeyboardInterrupt:
-            _tell(f"ipusim: interrupted; {_way_on(checkpoint)}")
-            return INTERRUPTED
+    try:
+        document = train(
+            *(workload, chip, settings, method, steps, seed),  # type: ignore[arg-type]
+            execute=not no_execute,
+            log=log,
+            checkpoint=checkpoint,
+            resume=resume,
+            threads=threads,
+            progress=_tell,
+        )
+    except KeyboardInterrupt:
+        _tell(f"ipusim: interrupted; {_way_on(checkpoint)}")
+        return INTERRUPTED
     from ipusim.report.training import render_training
 
     _show(document, render_training, as_json, html, output)
@@ -157,13 +153,14 @@ def _tell(text: str) -> None:
 
 def _check(method: str | None, methods: list[str], counts: dict[str, int | None], seed: int | None) -> None:
     from ipusim.files.wording import did_you_mean, join_words
+    from ipusim.frontends.training_entry import METHODS
 
     named = [("--compare", name) for name in methods] + ([("--method", method)] if method is not None else [])
-    known = f"there are {join_words(_METHODS, 'and')}"
+    known = f"there are {join_words(METHODS, 'and')}"
     problems = [
-        Problem(option, 0, 0, "", f"unknown method {name!r}", did_you_mean(name, _METHODS) or known)
+        Problem(option, 0, 0, "", f"unknown method {name!r}", did_you_mean(name, METHODS) or known)
         for option, name in named
-        if name not in _METHODS
+        if name not in METHODS
     ]
     low = [(option, count, 1) for option, count in counts.items()] + [("--seed", seed, 0)]
     problems += [

@@ -30,8 +30,8 @@ _KINDS = "biufcSU"
 _LISTED = 8
 _SUFFIX = ".npy"
 
-# What libraries for archives raise about damaged ones; RuntimeError is for encrypted members, NotImplementedError for
-# methods of compression that do not exist.
+# What libraries for archives raise about damaged ones; RuntimeError stands for encrypted members and for methods of
+# compression that do not exist.
 _DAMAGE = (
     *(OSError, ValueError, KeyError, EOFError, OverflowError, RuntimeError),
     *(struct.error, zlib.error, zipfile.BadZipFile),

@@ -61,9 +61,3 @@ class LossScale:
 def count_non_finite(gradients: Iterable[NDArray[np.float32]]) -> int:
     """Return how many elements of some arrays are infinite or not a number: what tells of an overflow."""
     return sum(int(array.size - np.count_nonzero(np.isfinite(array))) for array in gradients)
-
-
-def unscaled(gradient: NDArray[np.float32], scale: LossScale) -> NDArray[np.float32]:
-    """Return a gradient of the scaled loss as that of the loss itself: exactly, in the range of float32."""
-    result: NDArray[np.float32] = gradient / np.float32(scale.scale)
-    return result

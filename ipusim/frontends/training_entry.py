@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ Amount = Annotated[Number, Field(ge=0)]
 
 MethodName = Literal["dense", "static", "prune", "set", "rigl"]
 
-METHODS: tuple[MethodName, ...] = ("dense", "static", "prune", "set", "rigl")
+METHODS: tuple[MethodName, ...] = get_args(MethodName)
 """Methods that train."""
 
 

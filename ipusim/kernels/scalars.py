@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -74,44 +74,37 @@ def declared(builder: ir.IRBuilder, kind: ir.FunctionType, name: str) -> ir.Func
     return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
 
 
+def _reinterpreted(kind: ir.Type) -> Callable[..., ir.Value]:
+    """Return what emits that the bits of the only argument are those of a number of another kind."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
+        return builder.bitcast(arguments[0], kind)
+
+    return generate
+
+
 @intrinsic
 def single_bits(_typing: Any, _value: Any) -> Any:
     """Return the 32 bits of a float32 as an uint32."""
-
-    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
-        return builder.bitcast(arguments[0], ir.IntType(32))
-
-    return types.uint32(types.float32), generate
+    return types.uint32(types.float32), _reinterpreted(ir.IntType(32))
 
 
 @intrinsic
 def bits_single(_typing: Any, _value: Any) -> Any:
     """Return the float32 that 32 bits stand for."""
-
-    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.uint32), generate
+    return types.float32(types.uint32), _reinterpreted(ir.FloatType())
 
 
 @intrinsic
 def double_bits(_typing: Any, _value: Any) -> Any:
     """Return the 64 bits of a float64 as an int64."""
-
-    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.int64(types.float64), generate
+    return types.int64(types.float64), _reinterpreted(ir.IntType(64))
 
 
 @intrinsic
 def bits_double(_typing: Any, _value: Any) -> Any:
     """Return the float64 that 64 bits stand for."""
-
-    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.int64), generate
+    return types.float64(types.int64), _reinterpreted(ir.DoubleType())
 
 
 def signed_word(key: int) -> int:

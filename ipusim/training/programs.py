@@ -11,6 +11,7 @@ from ipusim.chip.model import Chip
 from ipusim.engine.energy import measure_energy
 from ipusim.engine.execution import Schedule, execute_program, schedule_program
 from ipusim.engine.timing import time_program
+from ipusim.engine.trace import Trace
 from ipusim.engine.values import unpacked
 from ipusim.errors import IpusimError
 from ipusim.frontends.expand import expand_graph
@@ -86,12 +87,15 @@ class Part:
     ----------
     compiled : Compiled
     cost : Cost
+    trace : Trace
+        Of its supersteps.
     update_s : float
         Seconds of placing the connections of all dynamic weights on the host and of sending them to the chip.
     """
 
     compiled: Compiled
     cost: Cost
+    trace: Trace
     update_s: float
     _schedule: Schedule | None = None
 
@@ -247,7 +251,8 @@ class Programs:
             room = f"{self.chip.name} has {self.chip.tile_sram_bytes:,} bytes a tile"
             message = f"ipusim: {self.workload.name}: {WHAT[name]} does not fit: {need}; {room}"
             raise DoesNotFitError(message, name, compiled)
-        return Part(compiled, _cost(compiled, useful or graph), _update_seconds(compiled))
+        trace = time_program(compiled.program, compiled.chip)
+        return Part(compiled, _cost(compiled, trace, useful or graph), trace, _update_seconds(compiled))
 
 
 def needed_inputs(graph: Graph) -> Graph:
@@ -256,12 +261,11 @@ def needed_inputs(graph: Graph) -> Graph:
     return replace(graph, tensors={name: tensor for name, tensor in graph.tensors.items() if name in used})
 
 
-def _cost(compiled: Compiled, graph: Graph) -> Cost:
+def _cost(compiled: Compiled, trace: Trace, graph: Graph) -> Cost:
     """Return what a program costs whose useful operations are those of `graph`."""
     assert compiled.program is not None
     assert compiled.memory is not None
     chip = compiled.chip
-    trace = time_program(compiled.program, chip)
     energy = measure_energy(compiled.program, trace, chip)
     flops = 0
     for op in graph.ops:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ipusim.chip.model import Chip
-from ipusim.engine.timing import time_program
 from ipusim.errors import BadInputError
 from ipusim.frontends.model import Workload
 from ipusim.frontends.training_entry import MethodName
@@ -115,14 +114,8 @@ def _document(workload: Workload, chip: Chip, setup: Setup, parts: Mapping[str, 
         "trained": None,
         "log": [],
         **limits(chip),
-        "uncertainty": _uncertainty(step),
+        "uncertainty": uncertainty(step.compiled, step.trace.op_cycles),
     }
-
-
-def _uncertainty(step: Part) -> Document:
-    program = step.compiled.program
-    assert program is not None
-    return uncertainty(step.compiled, time_program(program, step.compiled.chip).op_cycles)
 
 
 def _topology_share(setup: Setup, parts: Mapping[str, Part]) -> float:

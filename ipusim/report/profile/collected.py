@@ -17,6 +17,7 @@ MOST_RUNS = 4_000_000
 _SLICE = 1 << 18
 """Runs that are worked on at once, which bounds the memory that it takes."""
 _CLOSE = 0.01
+"""How far counted bytes may be from stated ones, as a share of them; beyond it they are told by proportion."""
 
 
 class Places:

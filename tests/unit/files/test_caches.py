@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from ipusim.files.caches import MOST_FOLDERS, remove_oldest, used_folder
@@ -12,7 +11,7 @@ DAY_S = 86_400
 
 
 def aged(path: Path, days: float) -> None:
-    moment = time.time() - days * DAY_S
+    moment = path.stat().st_mtime - days * DAY_S
     os.utime(path, (moment, moment))
 
 
