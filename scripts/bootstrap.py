@@ -1,8 +1,11 @@
-"""Make the `.venv` of this checkout: ``bootstrap.py ROOT``. Standard library only; called by environment.sh.
+"""Make the `.venv` of this checkout: ``bootstrap.py ROOT [dev]``. Standard library only; called by environment.sh.
 
-The environment holds the packages of ``requirements.txt`` and, through a ``.pth`` file, this checkout. A stamp file is
-written last: without it, or when it does not say what environment.sh expects, the environment is made anew. A lock
-keeps two starts at the same time apart; the second one finds the work done.
+The environment holds the packages of ``requirements.txt``, with ``dev`` those of ``requirements-dev.txt`` too, and,
+through a ``.pth`` file, this checkout. A stamp file is written last: without it, or when it does not say what
+environment.sh expects, the environment is made anew; what developers need is added to one that users have. A lock keeps
+two starts at the same time apart; the second one finds the work done.
+
+Nothing is compiled to bytecode ahead: Python does that with the few modules that it imports, when it imports them.
 """
 
 from __future__ import annotations
@@ -20,21 +23,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = Path(sys.argv[1])
+DEVELOPER = sys.argv[2:] == ["dev"]
 VENV = ROOT / ".venv"
 STAMP = VENV / "ipusim.stamp"
 REQUIREMENTS = ROOT / "scripts" / "requirements.txt"
+FOR_DEVELOPERS = ROOT / "scripts" / "requirements-dev.txt"
 PYTHON = VENV / "bin" / "python"
 
 
-def expected_stamp() -> bytes:
+def expected_stamp(developer: bool) -> bytes:
     """Return what the stamp of a finished environment says (environment.sh builds the same text)."""
-    parts = (os.fsencode(ROOT), REQUIREMENTS.read_bytes(), Path(__file__).read_bytes())
+    parts = [os.fsencode(ROOT), REQUIREMENTS.read_bytes(), Path(__file__).read_bytes()]
+    if developer:
+        parts.append(FOR_DEVELOPERS.read_bytes())
     return b"\n".join(part.rstrip(b"\n") for part in parts) + b"\n"
 
 
-def is_finished() -> bool:
-    """Tell whether another start has finished the environment."""
-    return STAMP.is_file() and STAMP.read_bytes() == expected_stamp() and PYTHON.exists()
+def found_stamp() -> bytes:
+    """Return what the stamp of the environment that is there says; nothing if there is none."""
+    return STAMP.read_bytes() if STAMP.is_file() and PYTHON.exists() else b""
 
 
 @contextmanager
@@ -72,20 +79,26 @@ def remove() -> None:
 
 
 def install() -> None:
-    """Create the environment and install the pinned packages: by uv where there is one and it can, else by pip."""
+    """Install the pinned packages, into a new environment or into that of a user: by uv if it can, else by pip."""
+    wanted = ["-r", REQUIREMENTS, *(["-r", FOR_DEVELOPERS] if DEVELOPER else [])]
+    is_there = found_stamp() == expected_stamp(developer=False)
     uv = shutil.which("uv")
     if uv:
         try:
-            remove()
-            run([uv, "venv", "--quiet", "--python", sys.executable, VENV])
-            run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", PYTHON, "-r", REQUIREMENTS])
+            if not is_there:
+                remove()
+                run([uv, "venv", "--quiet", "--python", sys.executable, VENV])
+            run([uv, "pip", "install", "--quiet", "--python", PYTHON, *wanted])
         except subprocess.CalledProcessError:
             say("uv could not install the packages; trying pip")
+            is_there = False
         else:
             return
-    remove()
-    run([sys.executable, "-m", "venv", VENV])
-    run([PYTHON, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check", "-r", REQUIREMENTS])
+    if not is_there or not (VENV / "bin" / "pip").exists():
+        remove()
+        run([sys.executable, "-m", "venv", VENV])
+    quiet = ("-qq", "--no-input", "--disable-pip-version-check")
+    run([PYTHON, "-m", "pip", "install", *quiet, "--no-compile", *wanted])
 
 
 def add_checkout() -> None:
@@ -98,9 +111,10 @@ def add_checkout() -> None:
 def main() -> int:
     """Make the environment unless it is there; return the exit code."""
     with locked(ROOT / ".venv.lock"):
-        if is_finished():
+        if found_stamp().startswith(expected_stamp(DEVELOPER)):
             return 0
-        say("setting up .venv with the pinned packages (once; some minutes)")
+        whose = "those of developers among them; " if DEVELOPER else ""
+        say(f"setting up .venv with the pinned packages ({whose}once; some minutes)")
         try:
             install()
             add_checkout()
@@ -108,7 +122,7 @@ def main() -> int:
             say(f"the set-up failed: {' '.join(error.cmd)}")
             return 1
         partial = STAMP.with_suffix(".partial")
-        partial.write_bytes(expected_stamp())
+        partial.write_bytes(expected_stamp(DEVELOPER))
         partial.replace(STAMP)
         say("the set-up is done")
     return 0

@@ -1,5 +1,6 @@
-# Sourced by the scripts beside it, which set `scripts` to their folder: sets `root` and `python`, after setting the
-# checkout up where that is still to do. A warm start runs no other program: the stamp is compared in the shell.
+# Sourced by the scripts beside it, which set `scripts` to their folder, and `developer` to yes where they need the
+# packages of developers: sets `root` and `python`, after setting the checkout up where that is still to do. A warm start
+# runs no other program: the stamp is compared in the shell.
 
 root=$(CDPATH='' cd -- "$scripts/.." && pwd -P)
 python=$root/.venv/bin/python
@@ -25,10 +26,13 @@ set_up() {
         echo "ipusim: needs Python 3.11 or newer with its venv module (on Debian: apt install python3-venv), or uv" >&2
         exit 1
     fi
-    "$base" "$root/scripts/bootstrap.py" "$root" || exit $?
+    "$base" "$root/scripts/bootstrap.py" "$root" ${developer:+dev} || exit $?
 }
 
-expected="$root"$'\n'"$(<"$root/scripts/requirements.txt")"$'\n'"$(<"$root/scripts/bootstrap.py")"
-if [[ ! -x $python || ! -r $root/.venv/ipusim.stamp || $(<"$root/.venv/ipusim.stamp") != "$expected" ]]; then
+expected="$root"$'\n'"$(<"$root/scripts/requirements.txt")"$'\n'"$(<"$root/scripts/bootstrap.py")"$'\n'
+if [[ -n ${developer:-} ]]; then
+    expected+="$(<"$root/scripts/requirements-dev.txt")"$'\n'
+fi
+if [[ ! -x $python || ! -r $root/.venv/ipusim.stamp || $(<"$root/.venv/ipusim.stamp")$'\n' != "$expected"* ]]; then
     set_up
 fi

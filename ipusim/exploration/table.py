@@ -87,7 +87,7 @@ def _parquet(rows: Iterator[dict[str, Any]]) -> bytes:
         import pyarrow as arrow
         import pyarrow.parquet as parquet
     except ImportError:
-        hint = "pip install 'ipusim[explore]'"
+        hint = "pip install 'ipusim[parquet]', or write a .csv file"
         raise BadInputError(
             [Problem("--export", 0, 0, "", "a .parquet file needs the package pyarrow", hint)]
         ) from None

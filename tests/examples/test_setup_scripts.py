@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distribution
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -17,18 +19,22 @@ _SCRIPTS = _ROOT / "scripts"
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Return a checkout that is set up, with a Python that only says how it is called."""
+    """Return a checkout that is set up for developers, with a Python that only says how it is called."""
     root = tmp_path / "a checkout"
     (root / ".venv" / "bin").mkdir(parents=True)
     shutil.copytree(_SCRIPTS, root / "scripts")
     python = root / ".venv" / "bin" / "python"
     python.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
     python.chmod(0o755)
+    _stamp(root, developer=True)
+    return root
+
+
+def _stamp(root, developer):
     bootstrap = str(root / "scripts" / "bootstrap.py")
-    code = f"import runpy; print(end=runpy.run_path({bootstrap!r})['expected_stamp']().decode())"
+    code = f"import runpy; print(end=runpy.run_path({bootstrap!r})['expected_stamp']({developer}).decode())"
     done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)
     (root / ".venv" / "ipusim.stamp").write_text(done.stdout)
-    return root
 
 
 def _run(script, *arguments, **options):
@@ -38,18 +44,39 @@ def _run(script, *arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, env=environment, **options)
 
 
-def _locked():
-    lines = (_SCRIPTS / "requirements.txt").read_text().splitlines()
+def _locked(name):
+    lines = (_SCRIPTS / name).read_text().splitlines()
     pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
     return {canonicalize_name(name): version for name, version in pairs}
 
 
-def test_every_dependency_is_locked_at_a_version_that_satisfies_it():
+def _needs(texts):
+    """Return the names of all packages that these requirements install here."""
+    found, left = set(), [(Requirement(text), "") for text in texts]
+    while left:
+        requirement, extra = left.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        for wanted in ("", *requirement.extras):
+            name = canonicalize_name(requirement.name)
+            if (name, wanted) not in found:
+                found.add((name, wanted))
+                left += [(Requirement(text), wanted) for text in distribution(name).requires or ()]
+    return {name for name, _ in found}
+
+
+def test_users_get_what_ipusim_runs_with_and_developers_the_rest():
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
-    locked = _locked()
-    for text in (*project["dependencies"], *project["optional-dependencies"]["dev"]):
+    extras = project["optional-dependencies"]
+    users, developers = _locked("requirements.txt"), _locked("requirements-dev.txt")
+    runs_with = [*project["dependencies"], *extras["explore"], *extras["onnx"], *extras["train"]]
+    assert not users.keys() & developers.keys()
+    assert _needs(runs_with) <= users.keys()
+    assert _needs([*extras["dev"], *extras["parquet"]]) <= users.keys() | developers.keys()
+    assert not _needs(runs_with) & developers.keys()
+    for text in chain(project["dependencies"], *extras.values()):
         requirement = Requirement(text)
-        assert locked[canonicalize_name(requirement.name)] in requirement.specifier, text
+        assert (users | developers)[canonicalize_name(requirement.name)] in requirement.specifier, text
 
 
 @pytest.mark.parametrize("name", ["scripts/ipusim", "scripts/test", ".ci/run"])
@@ -67,6 +94,19 @@ def test_a_finished_checkout_starts_at_once(checkout):
 def test_tests_get_their_arguments(checkout):
     done = _run(checkout / "scripts" / "test", "-k", "one or two")
     assert done.stdout == "<-m><pytest><-n><2><-k><one or two>"
+
+
+def test_users_have_no_need_of_what_developers_have(checkout):
+    _stamp(checkout, developer=False)
+    assert _run(checkout / "scripts" / "ipusim", "chips").stdout == "<-P><-m><ipusim><chips>"
+    assert "needs Python 3.11 or newer" in _run(checkout / "scripts" / "test").stderr
+
+
+def test_other_packages_for_developers_are_nothing_to_users(checkout):
+    with (checkout / "scripts" / "requirements-dev.txt").open("a") as file:
+        file.write("# another line\n")
+    assert _run(checkout / "scripts" / "ipusim", "chips").stdout == "<-P><-m><ipusim><chips>"
+    assert "needs Python 3.11 or newer" in _run(checkout / "scripts" / "test").stderr
 
 
 def test_a_call_from_inside_the_folder_finds_the_checkout(checkout):
