@@ -80,7 +80,9 @@ def remove() -> None:
 
 def install() -> None:
     """Install the pinned packages, into a new environment or into that of a user: by uv if it can, else by pip."""
-    wanted = ["-r", REQUIREMENTS, *(["-r", FOR_DEVELOPERS] if DEVELOPER else [])]
+    wanted: list[str | Path] = ["-r", REQUIREMENTS]
+    if DEVELOPER:
+        wanted += ["-r", FOR_DEVELOPERS]
     is_there = found_stamp() == expected_stamp(developer=False)
     uv = shutil.which("uv")
     if uv:
