@@ -12,6 +12,7 @@ from errno import EDQUOT, EFBIG, EIO, ENOSPC
 from typing import TYPE_CHECKING
 
 from ipusim.cli.exit_codes import INTERRUPTED
+from ipusim.cli.progress import tell_of_compiling
 from ipusim.cli.signals import termination_as_interrupt
 from ipusim.files.atomic import advice
 
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [word for word in words if word != "--debug"]
     try:
         with termination_as_interrupt():
+            if arguments is None:
+                tell_of_compiling()
             code = _dispatch(words, debug)
             sys.stdout.flush()
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ipusim.files.atomic import write_atomic
 
-_PLAIN_BARS = str.maketrans("█▓▒░▁▂▃▄▅▆▇", "#+-._.:-=+*")
+_PLAIN_BARS = str.maketrans("█▓▒░▁▂▃▄▅▆▇", "#+-._.:-=+*") | {ord("±"): "+-"}
 _NARROWEST, _WIDEST, _PIPED = 60, 120, 80
 
 

@@ -7,8 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from mmap import mmap
 
 _PATIENCE_S = 0.5
+
+COMPILING = "ipusim: compiling what is needed for the first time, once (up to a minute) ..."
+"""Told on stderr, be it a terminal or not."""
 
 
 @contextmanager
@@ -36,3 +40,18 @@ def progress_line() -> Iterator[Callable[[str], None] | None]:
         if shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def tell_of_compiling() -> None:
+    """Say on stderr, once for this process and its copies, when kernels are compiled because none are kept."""
+    from ipusim.kernels.caching import when_compiling
+
+    is_told = mmap(-1, 1)
+
+    def tell() -> None:
+        if not is_told[0]:
+            is_told[0] = 1
+            start = "\r\x1b[K" if sys.stderr.isatty() else ""
+            print(f"{start}{COMPILING}", file=sys.stderr, flush=True)
+
+    when_compiling(tell)

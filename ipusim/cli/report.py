@@ -40,18 +40,18 @@ def command(
         A second such file: show what got faster and slower from the one after --diff to the other, and which plans and
         constants differ.
     """
-    from ipusim.report.saved import COMPARISON, RUN, load_result, rendered
+    from ipusim.report.saved import COMPARISON, RUN, load_result, load_results, rendered
 
     problems = missing_folders(("--output", output))
     if problems:
         raise BadInputError(problems)
     is_page = output is not None and output.suffix in _PAGES
-    document = load_result(result)
     if diff is None:
+        document = load_result(result)
         render = _page(document) if is_page else _text(document, *layout(output))
         emit(rendered(result, render, document), output)
         return 0
-    before = load_result(diff)
+    document, before = load_results(result, diff)
     if not {before["schema"], document["schema"]} <= {RUN, COMPARISON}:
         message = "shows runs and comparisons, not explorations, trainings and validations"
         raise BadInputError([Problem("--diff", 0, 0, "", message)])

@@ -96,6 +96,7 @@ class Cell:
             "propagation_steps": outcome.propagation_steps,
             **{f"update_{name}": (outcome.pattern_update or {}).get(name) for name in UPDATE},
             **{f"model_{name}": (outcome.uncertainty or {}).get(name) for name in ("mean_error", "worst_error")},
+            "model_outside": outcome.uncertainty and ", ".join(outcome.uncertainty["outside_words"]),
             "plan": outcome.plan,
         }
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ipusim.comparison.points import MODES
 from ipusim.errors import BadInputError, Problem
 from ipusim.files.units import parse_count, parse_density
-from ipusim.files.wording import FieldError, describe, did_you_mean, join_words
+from ipusim.files.wording import FieldError, describe, did_you_mean, join_words, shorten
 from ipusim.frontends.entries import MAX_EXTENT
 from ipusim.frontends.words import check_format
 
@@ -100,7 +100,9 @@ def _parse_all(option: str, given: Any, parse: Callable[[Any], T], problems: lis
         try:
             found[parse(item)] = None
         except FieldError as error:
-            problems.append(Problem(option, 0, 0, "", error.message, error.hint))
+            separated = isinstance(item, str) and re.search(r"[;:|\s]", item)
+            hint = "values are separated by commas" if separated else error.hint
+            problems.append(Problem(option, 0, 0, "", error.message, hint))
     if not found and not any(problem.file == option for problem in problems):
         problems.append(Problem(option, 0, 0, "", "there is no value", "leave the option out for its default"))
     return tuple(found)
@@ -150,7 +152,7 @@ def _mode(item: Any) -> str:
     if isinstance(item, str) and item in MODES:
         return item
     hint = did_you_mean(str(item), MODES) or f"there are {join_words(MODES, 'and')}; dense is always there"
-    raise FieldError(f"unknown mode {describe(item)}", hint)
+    raise FieldError(f"unknown mode {shorten(repr(item), 40)}", hint)
 
 
 def _dtype(item: Any) -> str:

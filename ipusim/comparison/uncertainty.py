@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from ipusim.comparison.cell import Cell
+from ipusim.pipeline.bands import Bands
 
 
 def uncertainty_by_mode(cells: Iterable[Cell]) -> list[dict[str, Any]]:
@@ -19,20 +19,11 @@ def uncertainty_by_mode(cells: Iterable[Cell]) -> list[dict[str, Any]]:
         hardware; ``mean_error``, the mean of those cells', and ``worst_error``, the largest of them (None without any);
         ``outside``: why the others are not among them, most cells first.
     """
-    modes: dict[str, list[dict[str, Any]]] = {}
+    modes: dict[str, Bands] = {}
     for cell in cells:
         if cell.outcome.uncertainty is not None:
-            modes.setdefault(cell.point.mode, []).append(dict(cell.outcome.uncertainty))
-    return [{"mode": mode, **_together(found)} for mode, found in modes.items()]
-
-
-def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
-    inside = [each for each in found if each["mean_error"] is not None and not each["outside"]]
-    reasons = Counter(reason for each in found for reason in each["outside"])
-    return {
-        "cells": len(found),
-        "validated_cells": len(inside),
-        "mean_error": sum(each["mean_error"] for each in inside) / len(inside) if inside else None,
-        "worst_error": max((each["worst_error"] for each in inside), default=None),
-        "outside": sorted(reasons, key=lambda reason: (-reasons[reason], reason)),
-    }
+            modes.setdefault(cell.point.mode, Bands()).add(cell.outcome.uncertainty)
+    return [
+        {"mode": mode, "cells": found.n_results, "validated_cells": found.n_validated, **found.to_dict()}
+        for mode, found in modes.items()
+    ]

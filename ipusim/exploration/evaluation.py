@@ -88,6 +88,7 @@ def _figures(run: Run) -> dict[str, Any]:
         "max_tile_bytes": memory["max_tile_bytes"],
         "total_bytes": memory["total_bytes"],
         "total_sram_bytes": chip.total_sram_bytes,
+        "uncertainty": run.uncertainty,
     }
 
 

@@ -11,6 +11,7 @@ from ipusim.exploration.resolving import Resolver
 from ipusim.exploration.samplers.registry import Judged
 from ipusim.exploration.space import Space
 from ipusim.exploration.store import Point, Row
+from ipusim.pipeline.uncertainty import weighted_uncertainty
 
 OK = "ok"
 NOT_ALLOWED = "constraint"
@@ -35,6 +36,9 @@ class Verdict:
         Figures of each workload.
     violation : float
         How far the point is from being allowed; 0 for one that is.
+    uncertainty : dict or None
+        How far off the cycles may be (see :func:`ipusim.pipeline.uncertainty.uncertainty`), over the workloads by their
+        weights; None where nothing could be simulated.
     """
 
     point: Point
@@ -43,6 +47,7 @@ class Verdict:
     figures: Figures
     by_workload: dict[str, dict[str, Any]]
     violation: float
+    uncertainty: dict[str, Any] | None = None
 
     def energy_by_component(self, space: Space) -> dict[str, float]:
         """Return the energy of a point in joules by component, over the workloads; empty where it is not known."""
@@ -84,9 +89,13 @@ class Judge:
             return Verdict(point, point.status, point.reason, {}, {}, violation)
         figures = combine([(member.weight, row["figures"]) for member, row in zip(members, found, strict=True)])
         by_workload = {member.label: row["figures"] for member, row in zip(members, found, strict=True)}
+        error = weighted_uncertainty(
+            (member.weight * row["figures"]["cycles"], row["figures"]["uncertainty"])
+            for member, row in zip(members, found, strict=True)
+        )
         broken = None
         if self._space.figure_constraints:
             broken = self._space.broken_by(point.values, self._resolver.chip(point.values), figures)
         if broken is None:
-            return Verdict(point, OK, "", figures, by_workload, 0.0)
-        return Verdict(point, NOT_ALLOWED, f"not {broken.text}", figures, by_workload, 1.0)
+            return Verdict(point, OK, "", figures, by_workload, 0.0, error)
+        return Verdict(point, NOT_ALLOWED, f"not {broken.text}", figures, by_workload, 1.0, error)

@@ -12,7 +12,7 @@ from typing import Any
 from ipusim.ir.graph import Graph
 from ipusim.ir.tensor import Tensor
 
-FIGURES = 2
+FIGURES = 3
 """Number of the way in which figures are made and kept; another one makes all stored results those of another model."""
 
 _WITHOUT_INFLUENCE = ("cli", "comparison", "exploration", "report", "validation")

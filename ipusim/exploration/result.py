@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ipusim.exploration.judging import Verdict
 from ipusim.exploration.keys import model_key
+from ipusim.exploration.leads import Lead, leads, near_front
 from ipusim.exploration.pareto import pareto_front
 from ipusim.exploration.samplers.registry import DEFAULT_BUDGET, find_sampler
 from ipusim.exploration.sensitivity import Effect, effect_of
@@ -28,6 +30,8 @@ from ipusim.report.display import Displayed
 SCHEMA = "ipusim-exploration-1"
 
 MOST_REASONS = 10
+
+_MOST_IN_CLOUD = 2000
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,12 @@ class Exploration(Displayed):
         return survey(self.space, self.verdicts())
 
     @cached_property
+    def _front_indices(self) -> NDArray[np.int64]:
+        return pareto_front(self.survey.costs(self.space))
+
+    @cached_property
     def _front(self) -> list[dict[str, Any]]:
-        return self._listed([self.survey.positions[index] for index in pareto_front(self.survey.costs(self.space))])
+        return self._listed([self.survey.positions[index] for index in self._front_indices])
 
     def pareto(self) -> list[dict[str, Any]]:
         """Return the points that no other beats in every objective, by the first objective."""
@@ -101,6 +109,17 @@ class Exploration(Displayed):
             objective.text: found[self.survey.positions[index]]
             for objective, index in zip(self.space.objectives, indices, strict=True)
         }
+
+    def leads(self) -> list[Lead]:
+        """Return for each objective that depends on time how many points are as good as the best, within the error."""
+        known = self.survey
+        errors, validated = np.array(known.errors, dtype=np.float64), np.array(known.validated, dtype=bool)
+        return leads(self.space.objectives, known.costs(self.space), errors, validated, self._front_indices)
+
+    def near_front(self) -> int:
+        """Return how many points off the Pareto front are no further from it than the model may be off."""
+        errors = np.array(self.survey.errors, dtype=np.float64)
+        return near_front(self.space.objectives, self.survey.costs(self.space), errors, self._front_indices)
 
     def price_of_constraints(self) -> list[dict[str, Any]]:
         """Return for each constraint on figures the best point that breaks it first, if no allowed one is as good."""
@@ -197,15 +216,24 @@ class Exploration(Displayed):
                 for objective, effects in self.sensitivity().items()
             },
             "cloud": self.cloud(),
+            "cloud_bands": self.survey.bands[:: self._thinning()],
+            "leads": [each.to_dict() for each in self.leads()],
+            "near_front": self.near_front(),
+            "uncertainty": {
+                "points": known.together.n_results,
+                "validated_points": known.together.n_validated,
+                **known.together.to_dict(),
+            },
             "summary": summary(self),
             **limits(self.space.chip),
         }
 
-    def cloud(self, most: int = 2000) -> list[list[float]]:
+    def cloud(self, most: int = _MOST_IN_CLOUD) -> list[list[float]]:
         """Return the objectives of all allowed points (evenly thinned out to `most`), for plots."""
-        figures = self.survey.figures
-        step = max(1, -(-len(figures) // most))
-        return figures[::step]
+        return self.survey.figures[:: self._thinning(most)]
+
+    def _thinning(self, most: int = _MOST_IN_CLOUD) -> int:
+        return max(1, -(-len(self.survey.figures) // most))
 
     def to_html(self) -> str:
         """Return the exploration as one HTML page that needs nothing else."""

@@ -40,6 +40,7 @@ def summary(exploration: Exploration) -> list[str]:
         names = join_words([figure_words(each.metric) for each in exploration.space.objectives], "and")
         words = "is worth a choice between {}: no other beats it" if front == 1 else _FRONT
         lines.append(f"{front:,} of {good:,} points {words.format(names)} in all.")
+    lines += _within_error(exploration)
     for objective, effects in exploration.sensitivity().items():
         strong = [
             f"{parameter_name(each.parameter)} ({100 * each.share:.0f} %)" for each in effects if each.share >= _STRONG
@@ -54,6 +55,29 @@ def summary(exploration: Exploration) -> list[str]:
         first = exploration.space.objectives[0].metric
         value = figure_text(first, entry["best_without"]["figures"][first])
         lines.append(f"Without {entry['constraint']!r}, a {figure_words(first)} of {value} is there.")
+    return lines
+
+
+def _within_error(exploration: Exploration) -> list[str]:
+    """Return which points the model cannot tell from the best."""
+    lines = []
+    many = len(exploration.space.objectives) > 1
+    for lead in exploration.leads():
+        if lead.points == 1:
+            continue
+        name = figure_words(lead.objective.partition(":")[0])
+        error = f"{100 * lead.error:.2g} %"
+        why = f"({error} on average)" if lead.validated else f"({error}, where such products were measured)"
+        among = "all" if lead.front == lead.points else f"{lead.front:,} of them"
+        front = f", {among} on the front" if many and lead.front > 1 else ""
+        lines.append(
+            f"By {name}, the first {lead.points:,} are within the model's error of the best {why}{front}: "
+            "their order may be another."
+        )
+    if many and (near := exploration.near_front()):
+        lines.append(
+            f"{near:,} more {'point lies' if near == 1 else 'points lie'} within the model's error of the front."
+        )
     return lines
 
 

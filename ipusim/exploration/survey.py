@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from ipusim.exploration.judging import NOT_ALLOWED, OK, Judge, Verdict
 from ipusim.exploration.space import Space
 from ipusim.exploration.store import Store
+from ipusim.pipeline.bands import Bands, is_validated
+from ipusim.report.trust import band_text
 
 F64Array = NDArray[np.float64]
 
@@ -47,6 +50,14 @@ class Survey:
         Their objectives, as figures (not as costs).
     without_figures : Counter of str
         Objectives that points lack, because the chip says too little.
+    errors : list of float
+        How far off products like theirs were where these were measured; NaN without any.
+    validated : list of bool
+        Whether they lie in the region where the model was held against hardware.
+    bands : list of str
+        Their error as a table shows it.
+    together : Bands
+        What is known of the errors of all of them.
     loosened : dict of str to (float, int)
         Constraint on figures to the best first objective among the points that break it first, and its position.
     """
@@ -56,8 +67,21 @@ class Survey:
     positions: list[int] = field(default_factory=list)
     values: dict[str, list[Any]] = field(default_factory=dict)
     figures: list[list[float]] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    validated: list[bool] = field(default_factory=list)
+    bands: list[str] = field(default_factory=list)
+    together: Bands = field(default_factory=Bands)
     without_figures: Counter[str] = field(default_factory=Counter)
     loosened: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def add_error(self, found: Mapping[str, Any] | None) -> None:
+        """Note how far off a point may be."""
+        error = None if found is None else found["kind_error"]
+        self.errors.append(float("nan") if error is None else error)
+        self.validated.append(found is not None and is_validated(found))
+        self.bands.append(sys.intern(band_text(found)))
+        if found is not None:
+            self.together.add(found)
 
     def costs(self, space: Space) -> F64Array:
         """Return the objectives as costs: float64 [n, objectives], less is better."""
@@ -89,4 +113,5 @@ def survey(space: Space, found: Iterator[Verdict]) -> Survey:
         result.figures.append([float(value) for value in figures if value is not None])
         for name, values in result.values.items():
             values.append(verdict.point.values[name])
+        result.add_error(verdict.uncertainty)
     return result

@@ -20,6 +20,7 @@ from ipusim.files.atomic import write_atomic
 COMPONENTS = tuple(Energy().to_dict())
 """What energy is told apart into."""
 
+_ERRORS = ("mean_error", "worst_error", "validated_share", "kind_error")
 _PER_WORKLOAD = ("cycles", "seconds", "flops", "energy_j", "max_tile_bytes")
 
 
@@ -31,6 +32,7 @@ def nested_row(space: Space, verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "parameters": dict(verdict.point.values),
         "figures": dict(verdict.figures),
+        "uncertainty": verdict.uncertainty,
         "energy_by_component": verdict.energy_by_component(space),
         "workloads": verdict.by_workload,
     }
@@ -43,6 +45,9 @@ def flat_row(space: Space, verdict: Verdict) -> dict[str, Any]:
         value = verdict.point.values.get(parameter.name)
         row[parameter.name] = json.dumps(value) if isinstance(value, list) else value
     row |= {name: verdict.figures.get(name) for name in METRICS}
+    error = verdict.uncertainty or {}
+    row |= {f"model_{name}": error.get(name) for name in _ERRORS}
+    row["model_outside"] = ", ".join(error["outside_words"]) if error else None
     energies = verdict.energy_by_component(space)
     row |= {f"energy_j.{name}": energies.get(name) for name in COMPONENTS}
     if len(space.members) > 1:

@@ -9,6 +9,7 @@ on, begins with a digest of its content, and counts for nothing if that does not
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -17,6 +18,13 @@ from pathlib import Path
 from typing import Any
 
 _DIGEST_BYTES = 32
+
+_listeners: list[Callable[[], None]] = []
+
+
+def when_compiling(tell: Callable[[], None]) -> None:
+    """Let `tell` be called before each function that was not found in the cache is compiled."""
+    _listeners.append(tell)
 
 
 @cache
@@ -46,6 +54,8 @@ def _checked(base: Any) -> Any:
                 content = stored[_DIGEST_BYTES:]
                 if sha256(content).digest() == stored[:_DIGEST_BYTES]:
                     return pickle.loads(content)
+            for tell in _listeners:
+                tell()
             return None
 
         def _name(self, key: object) -> str:

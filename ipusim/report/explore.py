@@ -10,9 +10,17 @@ from rich.text import Text
 
 from ipusim.report.canvas import BAD, HEADING, QUIET, bar, bullets, columns, draw, heading, indented, sentence
 from ipusim.report.explore_scatter import scatter
-from ipusim.report.explore_words import STATUSES, figure_text, figure_words, parameter_name, parameter_text, value_text
+from ipusim.report.explore_words import (
+    STATUSES,
+    figure_text,
+    figure_words,
+    group_text,
+    parameter_name,
+    parameter_text,
+    value_text,
+)
 from ipusim.report.numbers import format_count, format_percent, format_seconds
-from ipusim.report.trust import OF_A_SPACE, limit_parts
+from ipusim.report.trust import band_text, exploration_uncertainty, limit_parts
 
 Document = Mapping[str, Any]
 
@@ -20,6 +28,8 @@ _MOST_ROWS = 15
 _MOST_EFFECTS = 8
 _ENERGY = ("energy_j", "power_w", "tflops_per_w")
 _BAR = 16
+_ERROR = "model error"
+_MARKS = "o Pareto front, . other allowed points"
 
 
 def render_exploration(document: Document, width: int = 80, colour: bool = False, whole_front: bool = False) -> str:
@@ -47,14 +57,14 @@ def render_exploration(document: Document, width: int = 80, colour: bool = False
         note = "" if len(shown) == len(front) else f"{len(shown)} of {len(front)} points; --pareto shows all"
         parts += [heading("Pareto front", note), *_table(shown, document, objectives, width)]
         picture = scatter(document, width)
-        parts += [heading(f"{objectives[0]} and {objectives[1]}", "o Pareto front"), picture] if picture else []
+        parts += [heading(" and ".join(map(figure_words, objectives[:2])), _MARKS), picture] if picture else []
     elif front and "top" not in document:
         parts += [heading("Best point"), *_table(front[:1], document, objectives, width)]
     parts += _energy(document)
     parts += _effects(document)
     parts += _reasons(document)
     parts += [heading("In short"), *bullets(document["summary"])]
-    return draw([*parts, *limit_parts(document, [OF_A_SPACE])], width, colour)
+    return draw([*parts, *limit_parts(document, exploration_uncertainty(document))], width, colour)
 
 
 def render_status(status: Document) -> str:
@@ -105,39 +115,59 @@ def _table(
     points: Sequence[Document], document: Document, objectives: Sequence[str], width: int
 ) -> list[RenderableType]:
     parameters = [*document["parameters"], *document["derived"]]
+    known = any(point.get("uncertainty") for point in points)
+    bands = [_ERROR, *(band_text(point.get("uncertainty")) for point in points)] if known else []
     same: list[str] = []
-    if len(_fitting(points, parameters, objectives, width)) < len(parameters) and len(points) > 1:
+    if len(_fitting(points, parameters, objectives, bands, width)) < len(parameters) and len(points) > 1:
         first = points[0]["parameters"]
-        same = [name for name in parameters if all(each["parameters"].get(name) == first.get(name) for each in points)]
-        parameters = [name for name in parameters if name not in same]
-    shown = _fitting(points, parameters, objectives, width)
+        alike = [name for name in parameters if all(each["parameters"].get(name) == first.get(name) for each in points)]
+        parameters = [name for name in parameters if name not in alike]
+        same = [parameter_text(name, first.get(name)) for name in alike]
+        if len(set(bands[1:])) == 1:
+            same.append(" ".join(bands[:2]))
+            bands = []
+    if len(_fitting(points, parameters, objectives, bands, width)) < len(parameters):
+        bands = [_narrow(each) for each in bands]
+    shown = _fitting(points, parameters, objectives, bands, width)
     left_out = [name for name in parameters if name not in shown]
     parameters = shown
-    table = columns(*["right"] * (len(objectives) + len(parameters)))
+    table = columns(*["right"] * (len(objectives) + len(parameters)), *(["left"] if bands else []))
     table.add_row(
         *(Text(figure_words(name), QUIET) for name in objectives),
         *(Text(parameter_name(name), QUIET) for name in parameters),
+        *(Text(name, QUIET) for name in bands[:1]),
     )
-    for point in points:
+    for place, point in enumerate(points, 1):
         table.add_row(
             *(Text(figure_text(name, point["figures"].get(name)), HEADING) for name in objectives),
             *(value_text(name, point["parameters"].get(name)) for name in parameters),
+            *bands[place : place + 1],
         )
     parts: list[RenderableType] = [indented(table)]
     if same:
-        values = ", ".join(parameter_text(name, points[0]["parameters"].get(name)) for name in same)
-        parts.append(indented(sentence(f"(in all of them: {values})", QUIET)))
+        parts.append(indented(sentence(f"(in all of them: {', '.join(same)})", QUIET)))
     if left_out:
         parts.append(indented(sentence(f"(not shown: {', '.join(left_out)}; --csv has them)", QUIET)))
     return parts
 
 
-def _fitting(points: Sequence[Document], parameters: Sequence[str], objectives: Sequence[str], width: int) -> list[str]:
-    """Return the first parameters whose columns fit beside those of the objectives, at least one."""
+def _narrow(band: str) -> str:
+    """Return the title or a cell of the column of errors in fewer characters: ``outside``, ``±3 % part``."""
+    if band.startswith("±") and " of " in band:
+        return f"{band.partition(' of ')[0]} part"
+    return band.removeprefix("model ").partition(":")[0]
+
+
+def _fitting(
+    points: Sequence[Document], parameters: Sequence[str], objectives: Sequence[str], bands: Sequence[str], width: int
+) -> list[str]:
+    """Return the first parameters whose columns fit beside those of objectives and `bands`, at least one."""
     room = width - 2
     for name in objectives:
         texts = (figure_text(name, point["figures"].get(name)) for point in points)
         room -= 2 + max(map(len, (figure_words(name), *texts)))
+    if bands:
+        room -= 2 + max(map(len, bands))
     found: list[str] = []
     for name in parameters:
         texts = (value_text(name, point["parameters"].get(name)) for point in points)
@@ -182,19 +212,11 @@ def _effects(document: Document) -> list[RenderableType]:
                 parameter_name(effect["parameter"]),
                 bar(effect["share"], _BAR, "cyan"),
                 format_percent(effect["share"]),
-                f"best {_group(effect['parameter'], effect['best'])}",
+                f"best {group_text(effect['parameter'], effect['best'])}",
                 ratio,
             )
         parts.append(indented(table))
     return parts
-
-
-def _group(name: str, text: str) -> str:
-    """Return a value, or a range of values, of a parameter."""
-    try:
-        return " to ".join(value_text(name, float(part)) for part in text.split(" to "))
-    except ValueError:
-        return text
 
 
 def _reasons(document: Document) -> list[RenderableType]:

@@ -101,3 +101,11 @@ def value_text(name: str, value: Any) -> str:
 def parameter_text(name: str, value: Any) -> str:
     """Return a parameter with its value: ``n_tiles 1472``."""
     return f"{parameter_name(name)} {value_text(name, value)}"
+
+
+def group_text(name: str, text: str) -> str:
+    """Return a value, or a range of values, of a parameter."""
+    try:
+        return " to ".join(value_text(name, float(part)) for part in text.split(" to "))
+    except ValueError:
+        return text

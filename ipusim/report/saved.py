@@ -71,6 +71,26 @@ def load_result(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
+def load_results(*paths: Path) -> list[dict[str, Any]]:
+    """Return the documents in several files.
+
+    Raises
+    ------
+    BadInputError
+        With what is wrong with each of them; see :func:`load_result`.
+    """
+    documents: list[dict[str, Any]] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            documents.append(load_result(path))
+        except BadInputError as error:
+            problems += error.problems
+    if problems:
+        raise BadInputError(problems)
+    return documents
+
+
 def rendered(path: Path, render: Callable[[dict[str, Any]], str], document: dict[str, Any]) -> str:
     """Return what `render` makes of a document from a file.
 

@@ -9,16 +9,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ipusim.report.canvas import QUIET, sentence
-from ipusim.report.numbers import format_percent
+from ipusim.report.numbers import UNKNOWN, format_percent
 
 Document = Mapping[str, Any]
 
 _MOST_REASONS = 3
 
-OF_A_SPACE = (
-    "Uncertainty: not given for points of a space; of other chips than an unchanged Bow, nothing was measured. "
-    "ipusim run says it of a single point."
-)
+_MOST_WORDS = 2
 
 
 def limit_parts(document: Document, uncertainty: Sequence[str] = ()) -> list[RenderableType]:
@@ -45,6 +42,37 @@ def comparison_uncertainty(document: Document) -> list[str]:
     ]
 
 
+def exploration_uncertainty(document: Document) -> list[str]:
+    """Return how far off the points of a space may be."""
+    found = document.get("uncertainty")
+    if not found or not found["points"]:
+        return []
+    return [f"Uncertainty: {_errors(found, _of_points(found))}."]
+
+
+def band_text(found: Document | None) -> str:
+    """Return how far off a result may be, as a cell of a table: ``±3 %``, ``±3 % of 96 %`` or ``outside: chip``.
+
+    ``of 96 %`` is the share of the cycles that the error is known of.
+    """
+    if found is None:
+        return UNKNOWN
+    if found["mean_error"] is None:
+        words = list(found["outside_words"])
+        more = ", ..." if len(words) > _MOST_WORDS else ""
+        return f"outside: {', '.join(words[:_MOST_WORDS])}{more}"
+    text = f"±{100 * found['mean_error']:.2g} %"
+    return f"{text} of {100 * found['validated_share']:.0f} %" if found["outside"] else text
+
+
+def band_sentence(found: Document) -> str:
+    """Return how far off a single result may be, in words."""
+    text = _errors(found, _of_cycles(found))
+    if found["mean_error"] is not None or found["kind_error"] is None:
+        return text
+    return f"{text}; such products were {100 * found['kind_error']:.2g} % off on average where they were measured"
+
+
 def _errors(found: Document, scope: str) -> str:
     outside = "; ".join(found["outside"][:_MOST_REASONS])
     if found["mean_error"] is None:
@@ -56,6 +84,10 @@ def _errors(found: Document, scope: str) -> str:
 
 def _of_cycles(found: Document) -> str:
     return f"for {format_percent(found['validated_share'])} of the cycles"
+
+
+def _of_points(found: Document) -> str:
+    return f"in {found['validated_points']:,} of {found['points']:,} points"
 
 
 def _of_cells(found: Document) -> str:

@@ -83,6 +83,13 @@ def test_difference_of_two_results(saved, tmp_path, capsys):
     assert "constants.sync_cycles" in page.read_text()
 
 
+def test_all_files_that_are_missing_are_named(tmp_path, capsys):
+    assert main(["report", "--diff", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(f"{name}.json: cannot be read" in " ".join(lines) for name in "ab")
+
+
 def test_results_of_different_kinds_have_no_difference(saved, tmp_path, capsys):
     keys = ("workload", "chip", "options", "seed", "versions", "baselines", "cells", "break_even", "summary")
     other = tmp_path / "comparison.json"

@@ -10,12 +10,13 @@ from ipusim.report.explore_words import (
     axis_words,
     figure_text,
     figure_words,
+    group_text,
     objective_words,
     parameter_name,
     value_text,
 )
 from ipusim.report.html.page import render_page, render_part
-from ipusim.report.trust import OF_A_SPACE
+from ipusim.report.trust import band_sentence, band_text, exploration_uncertainty
 from ipusim.report.validation_words import DOCUMENTED_ERRORS
 
 Document = Mapping[str, Any]
@@ -50,6 +51,7 @@ def render_exploration_page(document: Document) -> str:
         "parameters": [{"key": name, "label": parameter_name(name)} for name in parameters],
         "front": [_point(point, parameters, objectives) for point in front],
         "cloud": document["cloud"],
+        "bands": document.get("cloud_bands", []),
         "effects": [
             {"objective": figure_words(objective.partition(":")[0]), "effects": _effects(effects)}
             for objective, effects in document["sensitivity"].items()
@@ -69,7 +71,7 @@ def render_exploration_page(document: Document) -> str:
         rows=data["front"][:MOST_ROWS],
         effects=data["effects"],
         validation=DOCUMENTED_ERRORS,
-        uncertainty=[OF_A_SPACE],
+        uncertainty=exploration_uncertainty(document),
         prices=[
             (price["constraint"], _words(price["best_without"], parameters, objectives)) for price in _prices(document)
         ],
@@ -81,7 +83,9 @@ def render_exploration_part(document: Document) -> str:
     objectives = [each.partition(":")[0] for each in document["objectives"]]
     parameters = [*document["parameters"], *document["derived"]]
     columns = [*map(parameter_name, parameters), *map(figure_words, objectives)]
-    rows = [_point(point, parameters, objectives)["texts"] for point in document["pareto"]]
+    points = [_point(point, parameters, objectives) for point in document["pareto"]]
+    rows = [[*shown["texts"], shown["band"]] for shown in points]
+    columns.append("model error")
     return render_part("explore_part.html.j2", document=document, counts=_counts(document), columns=columns, rows=rows)
 
 
@@ -99,7 +103,15 @@ def _point(point: Document, parameters: list[str], objectives: list[str]) -> dic
     figures = [point["figures"].get(name) for name in objectives]
     texts = [value_text(name, value) for name, value in zip(parameters, values, strict=True)]
     texts += [figure_text(name, value) for name, value in zip(objectives, figures, strict=True)]
-    return {"position": point["position"], "values": [*values, *figures], "texts": texts}
+    found = point.get("uncertainty")
+    return {
+        "position": point["position"],
+        "values": [*values, *figures],
+        "texts": texts,
+        "band": band_text(found),
+        "error": found and found["mean_error"],
+        "trust": f"Error of the cycles: {band_sentence(found)}." if found else "",
+    }
 
 
 def _words(point: Document, parameters: list[str], objectives: list[str]) -> str:
@@ -109,4 +121,11 @@ def _words(point: Document, parameters: list[str], objectives: list[str]) -> str
 
 
 def _effects(effects: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{**effect, "name": parameter_name(effect["parameter"])} for effect in effects]
+    return [
+        {
+            **effect,
+            "name": parameter_name(effect["parameter"]),
+            **{end: group_text(effect["parameter"], effect[end]) for end in ("best", "worst")},
+        }
+        for effect in effects
+    ]

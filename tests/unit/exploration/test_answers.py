@@ -135,7 +135,40 @@ def test_the_report_has_80_columns_and_the_picture_is_the_same_each_time(undistu
     ):
         assert part in text
     assert plot_exploration(document, "svg") == plot_exploration(document, "svg")
-    assert "of other chips than an unchanged Bow, nothing was measured" in " ".join(text.split())
+    assert "Uncertainty: not known, for dense matmul" in " ".join(text.split())
+    assert "model error outside: chip, format, ...)" in " ".join(text.split())
+
+
+def test_every_point_says_how_far_off_it_may_be(undisturbed):
+    explored, _ = undisturbed
+    document = explored.to_dict()
+    found = document["pareto"][0]["uncertainty"]
+    assert (found["mean_error"], found["validated_share"], found["kind_error"]) == (None, 0.0, pytest.approx(0.03))
+    assert found["outside_words"] == ["chip", "format", "size"]
+    assert document["pareto"][0]["workloads"]["wide"]["uncertainty"]["outside_words"] == found["outside_words"]
+    assert document["uncertainty"]["points"] == len(document["cloud"]) == len(document["cloud_bands"])
+    for row in explored.rows():
+        is_simulated = row["cycles"] is not None
+        assert (row["model_validated_share"], row["model_mean_error"]) == (0.0 if is_simulated else None, None)
+        assert (row["model_outside"] or "").startswith("chip, " if is_simulated else "")
+
+
+def test_an_unchanged_bow_has_the_error_that_was_measured(tmp_path):
+    product = {
+        "name": "product",
+        "dtype": "float16",
+        "tensors": {"w": {"shape": [1024, 1024]}, "x": {"shape": [1024, 64]}},
+        "ops": [{"op": "matmul", "inputs": ["w", "x"], "output": "y", "partials": "float16"}],
+    }
+    space = {"name": "chips", "chip": "bow", "workloads": product, "parameters": {"chip": ["bow", "gc200"]}}
+    explored = ipusim.explore({**space, "objectives": ["seconds"]}, store=tmp_path / "store.sqlite", workers=1)
+    rows = list(explored.rows())
+    assert [row["model_mean_error"] for row in rows] == [0.03, None]
+    assert [row["model_worst_error"] for row in rows] == [0.12, None]
+    assert [row["model_outside"] for row in rows] == ["", "chip"]
+    document = explored.to_dict()
+    assert document["cloud_bands"] == ["±3 %", "outside: chip"]
+    assert "in 1 of 2 points" in " ".join(render_exploration(document).split())
 
 
 def test_a_notebook_shows_the_answers(undisturbed):

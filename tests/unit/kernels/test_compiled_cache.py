@@ -12,6 +12,7 @@ import numba
 import pytest
 from numba.core import caching
 
+from ipusim.cli.progress import COMPILING, tell_of_compiling
 from ipusim.kernels import jit
 
 
@@ -45,6 +46,17 @@ def test_what_was_compiled_is_found_again(cache: Path) -> None:
     assert hits(7, 7.5) == 0
     assert [path.suffix for path in files(cache)] == [".nbc", ".nbc"]
     assert hits(9, 8.5) == 2
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_is_not_found_is_told_once(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("ipusim.kernels.caching._listeners", [])
+    tell_of_compiling()
+    assert hits(7, 7.5) == 0
+    assert tuple(capsys.readouterr()) == ("", f"{COMPILING}\n")
+    tell_of_compiling()
+    assert hits(7, 7.5) == 2
+    assert tuple(capsys.readouterr()) == ("", "")
 
 
 def test_a_damaged_file_counts_for_nothing(cache: Path) -> None:

@@ -41,6 +41,22 @@ def test_page_has_the_answers_without_scripts(document):
         assert word in text
 
 
+def test_points_say_how_far_off_they_may_be(document):
+    found = {"mean_error": 0.03, "worst_error": 0.12, "validated_share": 1.0, "kind_error": 0.03}
+    document["pareto"][0]["uncertainty"] = {**found, "outside": [], "outside_words": []}
+    outside = {"outside": ["it was measured on bow alone"], "outside_words": ["chip"]}
+    document["pareto"][1]["uncertainty"] = {**found, "mean_error": None, "validated_share": 0.0, **outside}
+    document["cloud_bands"] = ["±3 %", "outside: chip"]
+    page = render_exploration_page(document)
+    data = data_of(page)
+    assert [point["band"] for point in data["front"]] == data["bands"] == ["±3 %", "outside: chip"]
+    assert 'title="Error of the cycles: not known, for it was measured on bow alone;' in page
+    assert '<td data-value="0.03" title="Error of the cycles: 3.0 % on average and 12.0 % at most' in page
+    part = render_exploration_part(document)
+    assert "<td>±3 %</td>" in part
+    assert "<td>outside: chip</td>" in part
+
+
 def test_points_have_values_and_texts(document):
     first = data_of(render_exploration_page(document))["front"][0]
     assert first["values"] == [4, "float16", 1000, 4096]
@@ -81,11 +97,13 @@ def test_part_for_a_notebook_has_answers_and_points(document):
 
 
 def test_limits_are_said(document):
-    page = render_exploration_page(document | {"not_modelled": ["hosts"], "assumed_constants": 3})
+    found = {"points": 2, "validated_points": 0, "mean_error": None, "worst_error": None, "outside": ["a was not"]}
+    limits = {"not_modelled": ["hosts"], "assumed_constants": 3, "uncertainty": found}
+    page = render_exploration_page(document | limits)
     for word in (
         "Not modelled: hosts.",
         "3 assumed constants",
-        "not given for points of a space",
+        "Uncertainty: not known, for a was not.",
         "dense matmul, m = k",
     ):
         assert word in page

@@ -2,7 +2,14 @@ from types import SimpleNamespace
 
 from ipusim.comparison.uncertainty import uncertainty_by_mode
 from ipusim.report.canvas import draw
-from ipusim.report.trust import comparison_uncertainty, limit_parts, uncertainty_sentences
+from ipusim.report.trust import (
+    band_sentence,
+    band_text,
+    comparison_uncertainty,
+    exploration_uncertainty,
+    limit_parts,
+    uncertainty_sentences,
+)
 
 
 def _cell(mode, mean, worst, *outside):
@@ -50,3 +57,34 @@ def test_limits_are_sentences():
         *("", "Uncertainty: none.", "Not modelled: hosts; routes."),
         "The result rests on 3 assumed constants (ipusim chips show bow).",
     ]
+
+
+def _point(mean, worst, share, *outside):
+    words = [each.partition(" ")[0] for each in outside]
+    found = {"mean_error": mean, "worst_error": worst, "validated_share": share, "outside": list(outside)}
+    return {**found, "outside_words": words, "kind_error": 0.03}
+
+
+def test_the_band_of_a_point_is_short():
+    assert band_text(None) == "-"
+    assert band_text(_point(0.03, 0.12, 1.0)) == "±3 %"
+    assert band_text(_point(0.034, 0.12, 0.96, "operator a")) == "±3.4 % of 96 %"
+    assert band_text(_point(None, None, 0.0, "chip a", "size b")) == "outside: chip, size"
+    assert band_text(_point(None, None, 0.0, "chip a", "size b", "DRAM c")) == "outside: chip, size, ..."
+
+
+def test_the_band_of_a_point_in_words():
+    assert band_sentence(_point(0.03, 0.12, 1.0)).startswith("3.0 % on average and 12.0 % at most")
+    assert band_sentence(_point(None, None, 0.0, "chip a")) == (
+        "not known, for chip a; such products were 3 % off on average where they were measured"
+    )
+    assert band_sentence({**_point(None, None, 0.0, "chip a"), "kind_error": None}) == "not known, for chip a"
+
+
+def test_sentences_of_an_exploration():
+    found = {"points": 40, "validated_points": 3, "mean_error": 0.03, "worst_error": 0.12, "outside": ["a was not"]}
+    assert exploration_uncertainty({"uncertainty": found}) == [
+        "Uncertainty: 3.0 % on average and 12.0 % at most, as far as such products were measured, in 3 of 40 points; "
+        "of the others: a was not."
+    ]
+    assert exploration_uncertainty({}) == exploration_uncertainty({"uncertainty": {**found, "points": 0}}) == []

@@ -1,10 +1,10 @@
 "use strict";
 /* An exploration: Pareto front, parallel coordinates, and what matters. */
 (() => {
-  const { objectives, parameters, front, cloud, effects } = data;
+  const { objectives, parameters, front, cloud, bands, effects } = data;
   const axes = [...parameters, ...objectives];
   const place = (objective) => parameters.length + objective;
-  const details = (point) => axes.map((axis, index) => `${text.plain(axis.label)} ${text.plain(point.texts[index])}`).join("<br>");
+  const details = (point) => axes.map((axis, index) => `${text.plain(axis.label)} ${text.plain(point.texts[index])}`).concat(point.trust ? [`model error ${text.plain(point.band)}`] : []).join("<br>");
   const wide = (values) => Math.min(...values) > 0 && Math.max(...values) > 10 * Math.min(...values);
 
   const across = document.getElementById("across"), up = document.getElementById("up");
@@ -19,7 +19,7 @@
     };
     return draw("scatter", () => ({
       traces: [
-        { x: cloud.map((each) => each[x]), y: cloud.map((each) => each[y]), mode: "markers", name: "allowed points", marker: { color: theme.get("sync"), size: 6, opacity: 0.6 }, hoverinfo: "x+y" },
+        { x: cloud.map((each) => each[x]), y: cloud.map((each) => each[y]), mode: "markers", name: "allowed points", marker: { color: theme.get("sync"), size: 6, opacity: 0.6 }, text: bands.map((band) => `model error ${text.plain(band)}`), hoverinfo: bands.length ? "x+y+text" : "x+y" },
         { x: front.map((point) => point.values[place(x)]), y: front.map((point) => point.values[place(y)]), mode: "markers", name: "Pareto front", marker: { color: theme.get("mark"), size: 10, line: { color: theme.get("ground"), width: 1 } }, text: front.map(details), hoverinfo: "text" },
       ],
       layout: { xaxis: kind(x), yaxis: kind(y) },
