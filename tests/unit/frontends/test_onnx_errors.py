@@ -138,12 +138,69 @@ def test_a_value_is_written_once(tmp_path):
         (node("MaxPool", ["x"], ["y"], "n", kernel_shape=[3], dilations=[2]), {"x": [1, 1, 9]}, "dilation"),
         (node("Pad", ["x"], ["y"], "n", mode="reflect"), {"x": [3, 4]}, ""),
         (node("Pow", ["x", "z"], ["y"], "n"), {"x": [3], "z": [3]}, "exponent"),
+        (node("MaxPool", ["x"], ["y"], "n", kernel_shape=[3, 3, 3]), {"x": [1, 1, 9, 9, 9]}, "3 spatial dimensions"),
+        (node("MaxPool", ["x"], ["y", "i"], "n", kernel_shape=[3]), {"x": [1, 1, 9]}, "the places of its maxima"),
+        (node("Conv", ["x", "w"], ["y"], "n", auto_pad="ODD"), {"x": [1, 2, 5, 5], "w": [2, 2, 3, 3]}, "'ODD'"),
+        (node("AveragePool", ["x"], ["y"], "n", kernel_shape=[3], strides=[2], ceil_mode=1, count_include_pad=1),
+         {"x": [1, 1, 8]}, "rounding up (ceil_mode)"),
+        (node("BatchNormalization", ["x", "s", "s", "s", "s"], ["y", "m", "v"], "n", training_mode=1),
+         {"x": [2, 3, 4], "s": [3]}, "is in training mode"),
+        (node("GroupNormalization", ["x", "s", "s"], ["y"], "n", num_groups=2), {"x": [2, 3, 4], "s": [2]}, "2 groups"),
+        (node("LayerNormalization", ["x", "s"], ["y", "m"], "n"), {"x": [2, 3], "s": [3]}, "its mean and deviation"),
+        (node("LayerNormalization", ["x", "s"], ["y"], "n"), {"x": [2, 3], "s": [1]}, "one element for each of 3"),
+        (node("ArgMax", ["x"], ["y"], "n", select_last_index=1), {"x": [2, 3]}, "the last of equal elements"),
+        (node("LSTM", ["x", "w", "r"], ["y"], "n", hidden_size=2, activations=["Elu", "Tanh", "Tanh"]),
+         {"x": [3, 1, 2], "w": [1, 8, 2], "r": [1, 8, 2]}, "activations ['Elu', 'Tanh', 'Tanh']"),
+        (node("LSTM", ["x", "w", "r"], ["y"], "n", hidden_size=2),
+         {"x": [3, 1, 2], "w": [1, 8, 2], "r": [1, 8, 4]}, "differ"),
+        (node("LSTM", ["x", "w", "r", "", "", "", "", "p"], ["y"], "n", hidden_size=2),
+         {"x": [3, 1, 2], "w": [1, 8, 2], "r": [1, 8, 2], "p": [1, 6]}, "peepholes"),
+        (node("NonZero", ["x"], ["y"], "n"), {"x": [2, 3]}, ""),
     ],
 )  # fmt: skip
 def test_a_node_that_cannot_be_imported_says_why(tmp_path, made, inputs, message):
     (found,) = problems_of(saved(tmp_path, model_of([made], inputs, ["y"])))
     assert found.startswith(f"<dict>: model.onnx.file: node 'n' ({made.op_type}): ")
     assert message in found
+
+
+def test_results_and_outputs_that_nothing_gives(tmp_path):
+    without = model_of([node("Relu", ["x"], ["y"])], {"x": [2]}, [])
+    assert problems_of(saved(tmp_path, without)) == ["<dict>: model.onnx.file: the graph has no outputs"]
+    unwritten = model_of([node("Relu", ["x"], ["y"])], {"x": [2]}, ["y", "z"])
+    assert problems_of(saved(tmp_path, unwritten)) == ["<dict>: model.onnx.file: output 'z' is written by no node"]
+
+
+def test_inputs_without_a_rank_or_without_elements(tmp_path):
+    model = model_of([node("Relu", ["x"], ["y"])], {"x": [2, 0]}, ["y"])
+    assert "input 'x' has the extent 0" in problems_of(saved(tmp_path, model))[0]
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    assert "input 'x' is no tensor of a known rank" in problems_of(saved(tmp_path, model))[0]
+
+
+def test_constants_of_every_kind_and_sparse_ones(tmp_path):
+    nodes = [node("Constant", [], ["c"], value_floats=[1.0, 2.0]), node("Constant", [], ["d"], value_float=3.0)]
+    nodes += [node("Mul", ["c", "d"], ["e"]), node("Add", ["x", "e"], ["y"])]
+    graph, values = graph_and_values(workload_of(saved(tmp_path, model_of(nodes, {"x": [2]}, ["y"]))))
+    (constant,) = [values[name] for name in graph.ops[-1].inputs if name != "x"]
+    np.testing.assert_array_equal(constant, [3, 6])
+    text = [node("Constant", [], ["c"], "c", value_string="a"), node("Add", ["x", "c"], ["y"])]
+    assert "holds no tensor of numbers" in problems_of(saved(tmp_path, model_of(text, {"x": [2]}, ["y"])))[0]
+    sparse = model_of([node("Add", ["x", "s"], ["y"])], {"x": [2]}, ["y"])
+    values = numpy_helper.from_array(np.ones(1, np.float32), "s")
+    indices = numpy_helper.from_array(np.zeros(1, np.int64), "at")
+    sparse.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [2]))
+    assert "initialiser 's' is sparse" in problems_of(saved(tmp_path, sparse))[0]
+
+
+def test_functions_of_a_model_are_read_as_their_nodes(tmp_path):
+    model = model_of([node("Twice", ["x"], ["y"], domain="own")], {"x": [2]}, ["y"])
+    opsets = [helper.make_opsetid("", 20)]
+    body = [node("Add", ["a", "a"], ["b"])]
+    model.functions.append(helper.make_function("own", "Twice", ["a"], ["b"], body, opsets))
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    graph, _ = graph_and_values(workload_of(saved(tmp_path, model)))
+    assert [op.kind for op in graph.ops] == ["add"]
 
 
 def test_enormous_tensors_take_no_memory(tmp_path):
