@@ -19,6 +19,7 @@ from ipusim.exploration.result import Exploration
 from ipusim.exploration.samplers.registry import find_sampler
 from ipusim.exploration.space import Space
 from ipusim.exploration.store import NO_RESULTS, Point, Store
+from ipusim.exploration.stored import Inspector
 from ipusim.exploration.waiting import wait_for_others
 from ipusim.files.wording import FieldError
 from ipusim.pipeline.processes import default_workers
@@ -185,6 +186,7 @@ class Walk:
         self._executor: Executor | None = None
         self._resolver = Resolver(space)
         self._judge = Judge(space, self._resolver)
+        self._inspector = Inspector(space, store)
         self._order = SharingOrder(space, self._resolver)
         self._n_simulated = 0
         self._position = 0
@@ -199,7 +201,7 @@ class Walk:
             for generation in search.generations():
                 points = self._generation(generation, sampler.learns)
                 if sampler.learns:
-                    rows = self._store.rows([key for point in points for key in point.keys])
+                    rows = self._inspector.rows(points)
                     search.tell([self._judge.verdict(point, rows).judged(self._space) for point in points])
                 self._position += len(generation)
         except KeyboardInterrupt:

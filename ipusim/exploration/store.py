@@ -13,6 +13,7 @@ of its number, or only a younger one; a process of another host when it has not 
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import sqlite3
@@ -27,11 +28,15 @@ from typing import Any
 from psutil import NoSuchProcess, Process
 
 from ipusim.errors import BadInputError, IpusimError, Problem
+from ipusim.files.wording import shorten
 
 APPLICATION = 0x49505553
 """What SQLite files of this kind carry as their application id."""
 
 SCHEMA = 1
+
+_ADVICE = "take it away, or take a copy of it, and run the same command again"
+_SIGNS_OF_DAMAGE = ("malformed", "no such table", "no such column", "has no column", "Could not decode", "file format")
 
 _SILENT_S = 60.0
 _BEAT_S = 5.0
@@ -53,6 +58,9 @@ CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, heard REAL) WITHOUT R
 NO_RESULTS = "there are no results yet"
 
 Row = dict[str, Any]
+
+_STATUSES = ("ok", "infeasible", "invalid", "excluded", "failed")
+_MOST_POINTS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,8 @@ class Store:
     """
 
     def __init__(self, path: Path, writes: bool = True) -> None:
+        if path.exists() and not path.is_file():
+            raise BadInputError([Problem(str(path), 0, 0, "", "is no file")])
         self.path = path
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{token_hex(4)}"
         self._heard = 0.0
@@ -128,6 +138,9 @@ class Store:
         application, schema = (run(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
         if not is_new and application != APPLICATION:
             raise sqlite3.DatabaseError("it is an SQLite file, but not one of ipusim's")
+        others = "SELECT count(*) FROM sqlite_master WHERE type NOT IN ('table', 'index')"
+        if not is_new and run(others).fetchone()[0]:
+            raise sqlite3.DatabaseError("the database is malformed")
         if not is_new and schema != SCHEMA:
             raise sqlite3.DatabaseError(f"it was written by another version of ipusim (schema {schema}, not {SCHEMA})")
         return is_new
@@ -261,7 +274,10 @@ class Store:
             marks = ",".join("?" * len(part))
             query = f"SELECT key, status, reason, figures FROM results WHERE key IN ({marks})"
             for key, status, reason, figures in self._query(query, part):
-                found[key] = {"status": status, "reason": reason, "figures": json.loads(figures)}
+                content = self._mapping(figures)
+                if content is None or status not in _STATUSES or not isinstance(reason, str):
+                    raise self.damaged(f"the simulation {key}")
+                found[key] = {"status": status, "reason": reason, "figures": content}
         return found
 
     def put_points(self, space: str, points: Iterable[Point]) -> None:
@@ -273,23 +289,43 @@ class Store:
 
     def points(self, space: str, start: int = 0, count: int | None = None) -> Iterator[Point]:
         """Yield the points of a space from a position on, in order."""
-        end = 2**62 if count is None else start + count
+        end = _MOST_POINTS if count is None else start + count
         query = (
             "SELECT position, chosen, keys, status, reason FROM points "
             "WHERE space = ? AND position >= ? AND position < ? ORDER BY position"
         )
         for position, values, keys, status, reason in self._query(query, (space, start, end)):
-            yield Point(position, json.loads(values), tuple(keys.split()), status, reason)
+            content = self._mapping(values)
+            texts = isinstance(keys, str) and isinstance(reason, str)
+            if content is None or status not in _STATUSES or not texts or not isinstance(position, int):
+                raise self.damaged(f"point {position}")
+            yield Point(position, content, tuple(keys.split()), status, reason)
+
+    @staticmethod
+    def _mapping(text: object) -> dict[str, Any] | None:
+        """Return the mapping in a text; None where there is none."""
+        try:
+            found = json.loads(text) if isinstance(text, str) else None
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def damaged(self, what: str) -> BadInputError:
+        """Return the error that says that something in the file cannot be right."""
+        words = f"the file is damaged ({shorten(what, 100)}): {_ADVICE}"
+        return BadInputError([Problem(str(self.path), 0, 0, "", words)])
 
     def n_points(self, space: str, start: int = 0, count: int | None = None) -> int:
         """Return how many points of a space there are from a position on."""
-        end = 2**62 if count is None else start + count
+        end = _MOST_POINTS if count is None else start + count
         query = "SELECT count(*) FROM points WHERE space = ? AND position >= ? AND position < ?"
         return int(next(self._query(query, (space, start, end)))[0])
 
     def seconds(self) -> tuple[int, float]:
         """Return the number of simulations whose time is known, and their time together."""
         count, total = next(self._query("SELECT count(*), total(seconds) FROM timings"))
+        if not 0 <= total < math.inf:
+            raise self.damaged("the time of the simulations")
         return int(count), float(total)
 
 
@@ -313,13 +349,13 @@ def _unusable(error: sqlite3.Error, path: Path) -> BadInputError:
 
 def _lives(owner: str, heard: float) -> bool:
     """Tell whether an owner lives; on this host, a process of its number that is not younger than its last word."""
-    host, pid, _ = owner.rsplit(":", 2)
-    if host != socket.gethostname():
-        return time.time() - heard < _SILENT_S
     try:
+        host, pid, _ = owner.rsplit(":", 2)
+        if host != socket.gethostname():
+            return time.time() - heard < _SILENT_S
         return Process(int(pid)).create_time() <= heard
-    except NoSuchProcess:
-        return False
+    except (NoSuchProcess, ValueError, TypeError, AttributeError, OverflowError):
+        return False  # there is no such process, or nobody of this kind has written it
 
 
 def _words(error: sqlite3.Error, path: Path) -> str:
@@ -330,8 +366,8 @@ def _words(error: sqlite3.Error, path: Path) -> str:
         return "this is no SQLite file"
     if "unable to open" in text:
         return "cannot be opened" if path.parent.is_dir() else f"there is no folder {str(path.parent)!r}"
-    if "malformed" in text:
-        return "the file is damaged: take it away, or take a copy of it, and run the same command again"
+    if any(word in text for word in _SIGNS_OF_DAMAGE):
+        return f"the file is damaged: {_ADVICE}"
     if "readonly" in text:
         return "cannot be written: only --status and --saved can read it as it is"
     return text

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ipusim.exploration.judging import NOT_ALLOWED, OK, Judge, Verdict
 from ipusim.exploration.space import Space
 from ipusim.exploration.store import Store
+from ipusim.exploration.stored import Inspector
 from ipusim.pipeline.bands import Bands, is_validated
 from ipusim.report.trust import band_text
 
@@ -25,10 +26,10 @@ _AT_ONCE = 1000
 
 def verdicts(space: Space, store: Store, key: str, start: int = 0, count: int | None = None) -> Iterator[Verdict]:
     """Yield what became of the points of a space from a position on, in the order of the sampler."""
-    judge = Judge(space)
+    judge, inspector = Judge(space), Inspector(space, store)
     points = store.points(key, start, count)
     while chunk := list(islice(points, _AT_ONCE)):
-        rows = store.rows([name for point in chunk for name in point.keys])
+        rows = inspector.rows(chunk)
         for point in chunk:
             yield judge.verdict(point, rows)
 

@@ -32,6 +32,7 @@ from hostile_attempts import (
 from hostile_files import mtx_files, npy_files, npz_matrices, packed, results, settings_texts, topologies
 from hostile_onnx import onnx_files
 from hostile_pools import chip_pool, model_pool, onnx_models, result_pool, space_pool, topology_files, workload_pool
+from hostile_stores import attempt_store, sound_store, stores
 from hostile_values import lines, values, yaml_files
 from hostile_words import PATHS, WORDS
 from hypothesis import strategies as st
@@ -254,7 +255,7 @@ def kinds() -> dict[str, Kind]:
     )
     return {
         "chip": Kind(st.deferred(lambda: yaml_files(chip_pool())), attempt_chip, 60),
-        "workload": Kind(st.deferred(lambda: yaml_files(workload_pool())), attempt_workload, 230),
+        "workload": Kind(st.deferred(lambda: yaml_files(workload_pool())), attempt_workload, 220),
         "operators": Kind(_operators(), attempt_workload, 100),
         "model and training": Kind(st.deferred(lambda: yaml_files(model_pool())), attempt_workload, 60),
         "space": Kind(st.deferred(lambda: yaml_files(space_pool())), attempt_space, 30),
@@ -266,6 +267,15 @@ def kinds() -> dict[str, Kind]:
             st.tuples(st.deferred(lambda: results(result_pool())), st.integers(0, 5).map(lambda n: n == 0)),
             attempt_report,
             10,
+        ),
+        "store": Kind(
+            st.tuples(
+                st.deferred(lambda: stores(sound_store())),
+                st.sampled_from(("saved", "saved", "resume", "status", "report")),
+            ),
+            attempt_store,
+            10,
+            False,
         ),
         "setting": Kind(
             st.tuples(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 LIMIT_S = 60.0
 """Of processor time, the compilation of formulas that were never needed before included."""
 
-COSTLY = ("onnx", "operators", "saved result", "space")
+COSTLY = ("onnx", "operators", "saved result", "space", "store")
 
 
 @pytest.fixture(scope="module")
