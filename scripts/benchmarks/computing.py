@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from benchmarks.measuring import Figures, matmul, seconds
+from benchmarks import peers
+from benchmarks.measuring import Figures, beside, matmul, peak_mib, run_part, seconds
 from ipusim.engine.execution import execute_program
 from ipusim.frontends.patterns import sparse_values
 from ipusim.frontends.values import tensor_values
-from ipusim.pipeline import Compiled, compile_workload
+from ipusim.pipeline import compile_workload
+
+REPEATS = 3
 
 
 def dense_execution() -> Figures:
     """Dense products in the program's order, float32, beside numpy.matmul"""
     figures: Figures = {}
     for size in (1024, 4096):
-        compiled, values = _compiled_with_values(matmul(size, size, size, "float32"))
-        left, right = values["w"], values["x"]
-        ours = seconds(lambda c=compiled, v=values: _execute(c, v), 2)
-        theirs = seconds(lambda a=left, b=right: a @ b, 2)
-        figures[f"{size}-cube, ipusim (s)"] = ours
-        figures[f"{size}-cube, speed relative to numpy"] = theirs / ours
+        with tempfile.TemporaryDirectory() as folder:
+            ours = run_part(execute, matmul(size, size, size, "float32"), folder)
+            theirs = run_part(peers.multiply, f"{folder}/w.npy", f"{folder}/x.npy")
+        figures |= beside(f"{size}-cube", "numpy", ours, theirs)
     return figures
 
 
@@ -32,28 +35,32 @@ def sparse_execution() -> Figures:
     figures: Figures = {}
     for block in (1, 4, 8, 16):
         sparsity = {"density": "1/16", "block_size": block, "mode": "static"}
-        compiled, values = _compiled_with_values(matmul(4096, 4096, 256, "float32", sparsity=sparsity))
-        csr = scipy.sparse.csr_array(values["w"])
-        layouts = {"CSR": csr} if block == 1 else {"CSR": csr, "BSR": csr.tobsr((block, block))}
-        dense = values["x"]
-        ours = seconds(lambda c=compiled, v=values: _execute(c, v))
-        figures[f"b = {block}, ipusim (s)"] = ours
-        for name, matrix in layouts.items():
-            theirs = seconds(lambda m=matrix, d=dense: m @ d)
-            figures[f"b = {block}, speed relative to scipy.sparse {name}"] = theirs / ours
+        with tempfile.TemporaryDirectory() as folder:
+            ours = run_part(execute, matmul(4096, 4096, 256, "float32", sparsity=sparsity), folder)
+            for layout in ("CSR",) if block == 1 else ("CSR", "BSR"):
+                theirs = run_part(peers.multiply, f"{folder}/{layout}.npz", f"{folder}/x.npy")
+                figures |= beside(f"b = {block}", f"scipy.sparse {layout}", ours, theirs)
     return figures
 
 
-def _compiled_with_values(workload: dict[str, Any]) -> tuple[Compiled, dict[str, Any]]:
+def execute(workload: dict[str, Any], folder: str) -> Figures:
+    """Return the seconds of a product, compiled before, and the peak of memory; write its operands for others."""
     compiled = compile_workload(workload)
     values = {}
     for name in compiled.graph.inputs:
         tensor = compiled.graph.tensors[name]
         values[name] = (sparse_values if tensor.sparsity else tensor_values)(tensor, 0)
-    _execute(compiled, values)
-    return compiled, values
-
-
-def _execute(compiled: Compiled, values: dict[str, Any]) -> dict[str, np.ndarray]:
-    assert compiled.program is not None
-    return execute_program(compiled.program, values, 1)
+    program = compiled.program
+    assert program is not None
+    execute_program(program, values, 1)
+    figures = {"s": seconds(lambda: execute_program(program, values, 1), REPEATS), "peak_mib": peak_mib()}
+    np.save(Path(folder, "x.npy"), values["x"])
+    sparsity = compiled.graph.tensors["w"].sparsity
+    if sparsity is None:
+        np.save(Path(folder, "w.npy"), values["w"])
+        return figures
+    csr = scipy.sparse.csr_array(values["w"])
+    edge = sparsity.block_size
+    scipy.sparse.save_npz(Path(folder, "CSR.npz"), csr, compressed=False)
+    scipy.sparse.save_npz(Path(folder, "BSR.npz"), csr.tobsr((edge, edge)), compressed=False)
+    return figures

@@ -3,40 +3,59 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from benchmarks.measuring import ROOT, Figures, exponent, ipusim, matmul, run_process
-
-_TIMED = """
-import json, sys, time
+from benchmarks.measuring import ROOT, Figures, Part, exponent, ipusim, matmul, run_part
+from benchmarks.simulating import MACHINES, SHARED, explore_points
 from ipusim.chip.load import load_chip
 from ipusim.pipeline import simulate
-tasks = json.loads(sys.argv[1])
-simulate(tasks["warm"], load_chip("bow"), explain=False)
-start = time.process_time()
-run = simulate(tasks["workload"], load_chip("bow", **tasks["chip"]), explain=False)
-print(time.process_time() - start if run.cycles else "no program")
-"""
+
+EDGES = {2**20: 4096, 2**22: 8192, 2**24: 16384}
+"""Of the weights, by their non-zeros."""
 
 
 def growth() -> Figures:
-    """Compiling and timing, each in a process of its own"""
-    figures: Figures = {}
+    """Compiling and timing, and exploring: each in a process of its own, after a small one"""
+    cube, small = matmul(8192, 8192, 8192, "float16"), matmul(256, 256, 256, "float16")
+    dense, parameters = matmul(1024, 1024, 1024, "float16"), {**MACHINES, **SHARED}
+    large = {"tile_sram_bytes": 2**22}
     tiles = (1472, 10_000, 100_000)
-    cube = matmul(8192, 8192, 8192, "float16")
-    warm = matmul(256, 256, 256, "float16")
-    figures |= _series("tiles, 8192-cube", tiles, lambda n: {"warm": warm, "workload": cube, "chip": {"n_tiles": n}})
-    figures |= _series("ops of 512", (50, 200, 800), lambda n: {"warm": _layers(2), "workload": _layers(n), "chip": {}})
-    edges = {2**20: 4096, 2**22: 8192, 2**24: 16384}
-    figures |= _series(
-        "non-zeros",
-        list(edges),
-        lambda n: {"warm": _sparse(1024), "workload": _sparse(edges[n]), "chip": {"tile_sram_bytes": 2**22}},
-    )
+    tasks: dict[str, tuple[str, tuple[int, ...], Callable[[int], Part]]] = {
+        "tiles, 8192-cube": ("KiB", tiles, lambda n: run_part(compile_one, small, cube, {"n_tiles": n})),
+        "ops of 512": ("KiB", (50, 200, 800), lambda n: run_part(compile_one, _layers(2), _layers(n), {})),
+        "non-zeros": ("B", tuple(EDGES), lambda n: run_part(compile_one, _sparse(1024), _sparse(EDGES[n]), large)),
+        "points": ("KiB", (100, 1000, 4000), lambda n: run_part(explore_points, n, dense, parameters)),
+    }
+    figures: Figures = {}
+    for what, (unit, sizes, run) in tasks.items():
+        figures |= growth_of(what, unit, {size: run(size) for size in sizes})
     return figures
+
+
+def growth_of(what: str, unit: str, parts: Mapping[int, Part]) -> Figures:
+    """Return the times and peaks of parts by their size, and how they grow from the smallest to the largest."""
+    figures: Figures = {}
+    for size, part in parts.items():
+        figures[f"{size:,} {what} (CPU s)"] = part.figures["s"]
+        figures[f"{size:,} {what}, peak (MiB)"] = part.peak_mib
+    figures[f"exponent over {what}"] = exponent({size: part.figures["s"] for size, part in parts.items()})
+    least, most = min(parts), max(parts)
+    more = (parts[most].peak_mib - parts[least].peak_mib) / (most - least)
+    figures[f"memory for one more of the {what} ({unit})"] = more * {"KiB": 2**10, "B": 2**20}[unit]
+    return figures
+
+
+def compile_one(warm: dict[str, Any], workload: dict[str, Any], chip: dict[str, Any]) -> Figures:
+    """Return the CPU seconds of compiling and timing a workload, after a small one like it."""
+    simulate(warm, load_chip("bow"), explain=False)
+    start = time.process_time()
+    run = simulate(workload, load_chip("bow", **chip), explain=False)
+    taken = time.process_time() - start
+    assert run.cycles
+    return {"s": taken}
 
 
 def network() -> Figures:
@@ -44,17 +63,6 @@ def network() -> Figures:
     used = ipusim("run", str(ROOT / "workloads" / "networks" / "bert-large.yaml"), "--no-execute", "--json")
     assert json.loads(used.output)["cycles"]
     return {"ipusim run --no-execute (CPU s)": used.cpu_s, "peak memory (MiB)": used.peak_mib}
-
-
-def _series(what: str, sizes: Sequence[int], task: Callable[[int], dict[str, Any]]) -> Figures:
-    figures: Figures = {}
-    times: dict[float, float] = {}
-    for size in sizes:
-        used = run_process([sys.executable, "-c", _TIMED, json.dumps(task(size))])
-        times[size] = figures[f"{size:,} {what} (CPU s)"] = float(used.output)
-        figures[f"{size:,} {what}, peak (MiB)"] = used.peak_mib
-    figures[f"exponent over {what}"] = exponent(times)
-    return figures
 
 
 def _sparse(edge: int) -> dict[str, Any]:

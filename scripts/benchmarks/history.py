@@ -35,7 +35,7 @@ def kind_of(label: str) -> str:
     """Return what a label's unit makes of its figure: a ``time``, a ``rate``, a ``size``, a ``ratio`` or nothing."""
     if label.endswith(("(s)", "(ms)", "(CPU s)")):
         return "time"
-    if label.endswith(("(MiB)", "(MB)")):
+    if label.endswith(("(MiB)", "(MB)", "(KiB)", "(B)")):
         return "size"
     if "per second" in label or "per CPU second" in label:
         return "rate"
@@ -59,7 +59,7 @@ def changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> list[Change]:
 
 
 def _better(label: str, before: float, now: float, slower: float) -> float | None:
-    if not before or not now:
+    if before <= 0 or now <= 0:
         return None
     factors = {
         "time": before * slower / now,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ import numpy as np
 
 ROOT = Path(__file__).parents[2]
 Figures = dict[str, float]
+TO_MIB = 1024**2 if sys.platform == "darwin" else 1024
+"""What the system counts memory in."""
 
 
 def seconds(run: Callable[[], object], repeats: int = 3) -> float:
@@ -66,8 +69,64 @@ def run_process(command: Sequence[str], **environment: str) -> Used:
     exit_code, cpu_s, peak = json.loads(last)
     if exit_code:
         raise RuntimeError(f"{' '.join(command)} ended with {exit_code}: {' '.join(errors)[-500:]}")
-    to_mib = 1024**2 if sys.platform == "darwin" else 1024
-    return Used(wall_s, cpu_s, peak / to_mib, done.stdout)
+    return Used(wall_s, cpu_s, peak / TO_MIB, done.stdout)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a part of a bench has found, and the largest memory of the process that it had for itself."""
+
+    figures: Figures
+    peak_mib: float
+
+
+_PART = """
+import importlib, json, sys
+module, name, arguments = sys.argv[1:]
+print(json.dumps(getattr(importlib.import_module(module), name)(*json.loads(arguments))))
+"""
+
+
+def run_part(part: Callable[..., Figures], *arguments: Any) -> Part:
+    """Run a function of a module of the benches in a process of its own: its memory is that of nothing else.
+
+    Parameters
+    ----------
+    part : function
+        At the top of its module.
+    *arguments
+        That JSON can say.
+
+    Raises
+    ------
+    RuntimeError
+        When it fails.
+    """
+    path = os.pathsep.join(filter(None, (str(ROOT / "scripts"), str(ROOT), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-c", _PART, part.__module__, part.__name__, json.dumps(arguments)]
+    used = run_process(command, PYTHONPATH=path)
+    return Part(json.loads(used.output.splitlines()[-1]), used.peak_mib)
+
+
+def figures_of(part: Callable[..., Figures], *arguments: Any) -> Figures:
+    """Return the figures of a part, and the peak of its memory."""
+    done = run_part(part, *arguments)
+    return {**done.figures, "peak memory (MiB)": done.peak_mib}
+
+
+def beside(what: str, name: str, ours: Part, theirs: Part) -> Figures:
+    """Return the figures of two parts that both measure ``s``, the other one's by `name`."""
+    return {
+        f"{what}, ipusim (s)": ours.figures["s"],
+        f"{what}, speed relative to {name}": theirs.figures["s"] / ours.figures["s"],
+        f"{what}, ipusim, peak (MiB)": ours.figures.get("peak_mib", ours.peak_mib),
+        f"{what}, {name}, peak (MiB)": theirs.peak_mib,
+    }
+
+
+def peak_mib() -> float:
+    """Return the largest memory that this process has had until now."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / TO_MIB
 
 
 def ipusim(*words: str, **environment: str) -> Used:

@@ -28,13 +28,18 @@ CONVOLUTIONS = {
     "conv 14x14, 3x3, 64 to 64": (16, 16, 3, 3, 64, 64, 1),
 }
 """Height and width with padding, kernel, channels, filters, stride."""
+HEADER = "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,\n"
+STAGES = ((56, 64, 3), (28, 128, 4), (14, 256, 6), (7, 512, 3))
+"""Of ResNet-50: edge of the results, channels inside, blocks."""
+LAYERS_OF_BOTH = 24
+"""The stem and the first two stages: what SCALE-Sim finishes in two to three minutes."""
 
 CONFIGURATION = """
     [general]
     run_name = bench
     [architecture_presets]
-    ArrayHeight = 32
-    ArrayWidth = 32
+    ArrayHeight = EDGE
+    ArrayWidth = EDGE
     IfmapSramSzkB = 256
     FilterSramSzkB = 256
     OfmapSramSzkB = 256
@@ -102,31 +107,78 @@ def scale_sim() -> Figures:
     times: dict[str, dict[float, float]] = {"SCALE-Sim": {}, "ipusim": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "bench.cfg").write_text(dedent(CONFIGURATION))
-        (folder / "layout.csv").write_text("Layer,\n")
-        layers = {f"{size}-cube": ("gemm", f"Layer,M,N,K,\nproduct,{size},{size},{size},\n") for size in CUBES}
-        header = "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,\n"
+        for size in CUBES:
+            label = f"{size}-cube"
+            text = f"Layer,M,N,K,\nproduct,{size},{size},{size},\n"
+            figures |= _both(label, python, folder, "gemm", text)
+            for tool, found in times.items():
+                found[size] = figures[f"{label}, {tool} (CPU s)"]
         for label, sizes in CONVOLUTIONS.items():
-            layers[label] = ("conv", f"{header}layer,{','.join(map(str, sizes))},\n")
-        warm = {"gemm": folder / "warm-gemm.csv", "conv": folder / "warm-conv.csv"}
-        warm["gemm"].write_text("Layer,M,N,K,\nproduct,48,48,48,\n")
-        warm["conv"].write_text(f"{header}layer,10,10,3,3,16,16,1,\n")
-        for label, (kind, text) in layers.items():
-            topology = folder / f"{label.replace(' ', '-').replace(',', '')}.csv"
-            topology.write_text(text)
-            files = [str(topology), str(folder / "bench.cfg"), str(folder / "layout.csv"), str(folder / "results")]
-            theirs = run_process([str(python), "-c", _THEIRS, *files, kind])
-            ours = run_process([sys.executable, "-c", _OURS, str(topology), str(warm[kind])])
-            taken = {"SCALE-Sim": float(theirs.output.split()[-1]), "ipusim": float(ours.output.split()[-1])}
-            for tool, used in (("SCALE-Sim", theirs), ("ipusim", ours)):
-                figures[f"{label}, {tool} (CPU s)"] = taken[tool]
-                figures[f"{label}, {tool}, peak (MiB)"] = used.peak_mib
-                if kind == "gemm":
-                    times[tool][float(label.partition("-")[0])] = taken[tool]
-            figures[f"{label}, speed relative to SCALE-Sim"] = taken["SCALE-Sim"] / taken["ipusim"]
+            figures |= _both(label, python, folder, "conv", f"{HEADER}layer,{','.join(map(str, sizes))},\n")
     for tool, found in times.items():
         figures[f"exponent over the edge of a cube, {tool}"] = exponent(found)
     return figures
+
+
+def resnet50() -> Figures:
+    """ResNet-50's layers (54 convolutions and products, one image) from a topology file, through SCALE-Sim 3.0.0
+    (128 x 128 array), which is given the first 24 (stem and two of four stages), and ipusim (Bow, float16)
+    """
+    python = scale_sim_python()
+    layers = resnet50_layers()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        text = HEADER + "".join(layers[:LAYERS_OF_BOTH])
+        figures = _both(f"{LAYERS_OF_BOTH} layers", python, folder, "conv", text, 128)
+        taken, peak = _ours(folder, "conv", HEADER + "".join(layers))
+    what = f"all {len(layers)} layers, ipusim"
+    return {**figures, f"{what} (CPU s)": taken, f"{what}, peak (MiB)": peak}
+
+
+def resnet50_layers() -> list[str]:
+    """Return the lines of the topology file of ResNet-50, images of 224 x 224; heights and widths with padding."""
+    rows: list[tuple[int, ...]] = [(230, 230, 7, 7, 3, 64, 2)]
+    channels = 64
+    for edge, inside, n_blocks in STAGES:
+        for block in range(n_blocks):
+            stride = 2 if edge < 56 and block == 0 else 1
+            before, wide = edge * stride, 4 * inside
+            rows.append((before, before, 1, 1, channels, inside, 1))
+            rows.append((before + 2, before + 2, 3, 3, inside, inside, stride))
+            rows.append((edge, edge, 1, 1, inside, wide, 1))
+            if block == 0:
+                rows.append((before, before, 1, 1, channels, wide, stride))
+            channels = wide
+    rows.append((1, 1, 1, 1, channels, 1000, 1))
+    return [f"layer{number},{','.join(map(str, row))},\n" for number, row in enumerate(rows)]
+
+
+def _both(label: str, python: Path, folder: Path, kind: str, text: str, edge: int = 32) -> Figures:
+    """Return the times and peaks of both tools on one topology."""
+    topology, configuration, layout = folder / "topology.csv", folder / "bench.cfg", folder / "layout.csv"
+    topology.write_text(text)
+    configuration.write_text(dedent(CONFIGURATION).replace("EDGE", str(edge)))
+    layout.write_text("Layer,\n")
+    files = [str(file) for file in (topology, configuration, layout, folder / "results")]
+    used = run_process([str(python), "-c", _THEIRS, *files, kind])
+    theirs = float(used.output.split()[-1])
+    ours, peak = _ours(folder, kind, text)
+    return {
+        f"{label}, SCALE-Sim (CPU s)": theirs,
+        f"{label}, SCALE-Sim, peak (MiB)": used.peak_mib,
+        f"{label}, ipusim (CPU s)": ours,
+        f"{label}, ipusim, peak (MiB)": peak,
+        f"{label}, speed relative to SCALE-Sim": theirs / ours,
+    }
+
+
+def _ours(folder: Path, kind: str, text: str) -> tuple[float, float]:
+    """Return the CPU seconds of ipusim, after a small layer, and its peak of memory."""
+    topology, warm = folder / "topology.csv", folder / "warm.csv"
+    topology.write_text(text)
+    warm.write_text("Layer,M,N,K,\nproduct,48,48,48,\n" if kind == "gemm" else f"{HEADER}layer,10,10,3,3,16,16,1,\n")
+    used = run_process([sys.executable, "-c", _OURS, str(topology), str(warm)])
+    return float(used.output.split()[-1]), used.peak_mib
 
 
 def scale_sim_python() -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import ROOT, Figures, ipusim, matmul, seconds
+from benchmarks.measuring import ROOT, Figures, figures_of, ipusim, matmul, run_part, seconds
 from ipusim.chip.load import load_chip
 from ipusim.engine.memory import map_memory
 from ipusim.engine.timing import time_program
@@ -22,6 +23,11 @@ from ipusim.report.chrome_trace import compress_trace
 
 def planning() -> Figures:
     """Plans of dense products, without any cache"""
+    return figures_of(plan_products)
+
+
+def plan_products() -> Figures:
+    """Return the plans per second of ordinary products, and the seconds of the slowest large one."""
     chip = load_chip("bow")
 
     def plan(m: int, k: int, n: int, dtype: str) -> None:
@@ -32,13 +38,18 @@ def planning() -> Figures:
     ordinary = [(m, m, n, dtype) for m in (1024, 4096) for n in (64, 1024) for dtype in ("float16", "float32")]
     large = [(65536, 65536, 1), (65536, 65536, 64), (65536, 64, 65536), (65536, 65536, 65536), (1, 65536, 65536)]
     plan(64, 64, 64, "float16")
-    total = sum(seconds(lambda shape=shape: plan(*shape)) for shape in ordinary)
-    worst = max(seconds(lambda shape=shape: plan(*shape, "float32"), 1) for shape in large)
+    total = sum(seconds(partial(plan, *shape)) for shape in ordinary)
+    worst = max(seconds(partial(plan, *shape, "float32"), 1) for shape in large)
     return {"plans per second": len(ordinary) / total, "slowest plan up to 65,536 (s)": worst}
 
 
 def timing() -> Figures:
     """Timing of a 4096-cube on 1,472 tiles"""
+    return figures_of(time_cube)
+
+
+def time_cube() -> Figures:
+    """Return how fast a cube's program is timed and its memory mapped."""
     compiled = compile_workload(matmul(4096, 4096, 4096, "float16"))
     program = compiled.program
     assert program is not None
@@ -54,6 +65,11 @@ def timing() -> Figures:
 
 def partitioning() -> Figures:
     """A million non-zeros planned and dealt to tiles (4096 square, d = 1/16, b = 1)"""
+    return figures_of(partition_random)
+
+
+def partition_random() -> Figures:
+    """Return the seconds of planning and partitioning a random pattern."""
     from ipusim.plan.static_partition import partition_static
     from ipusim.plan.static_search import plan_static
     from ipusim.sparse.patterns.registry import build_pattern
@@ -72,33 +88,48 @@ def partitioning() -> Figures:
 
 def explore() -> Figures:
     """Exploring with one process, the store included"""
+    dense = matmul(1024, 1024, 1024, "float16")
+    sparse = matmul(4096, 4096, 1024, "float16", sparsity={"density": "1/16", "mode": "static"})
+    kinds: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
+        "each another program": (200, dense, MACHINES),
+        "a grid of 1,000": (1000, dense, {**MACHINES, **SHARED}),
+        "static sparse, 1 M non-zeros": (20, sparse, MACHINES),
+    }
+    figures: Figures = {}
+    for what, task in kinds.items():
+        part = run_part(explore_points, *task)
+        figures[f"points per CPU second, {what}"] = part.figures["points"] / part.figures["s"]
+        figures[f"{what}, peak (MiB)"] = part.peak_mib
+    return figures
+
+
+MACHINES: dict[str, Any] = {
+    "n_tiles": {"from": 736, "to": 2208, "step": 4},
+    "tile_sram_bytes": "897 MiB / n_tiles",
+    "exchange_bytes_per_cycle": [4, 8],
+}
+SHARED: dict[str, Any] = {
+    "clock_hz": {"from": "1 GHz", "to": "2 GHz", "points": 8},
+    "sync_cycles": list(range(100, 150, 10)),
+}
+"""Parameters that change no program."""
+
+
+def explore_points(n_points: int, product: dict[str, Any], parameters: dict[str, Any]) -> Figures:
+    """Return the CPU seconds of a new exploration of so many points, after one of two."""
     from ipusim.exploration import explore as run
 
-    def per_second(n_points: int, product: dict[str, Any], parameters: dict[str, Any]) -> float:
-        space = {"name": "bench", "workloads": [product], "parameters": parameters, "budget": n_points}
+    def taken(budget: int) -> float:
+        space = {"name": "bench", "workloads": [product], "parameters": parameters, "budget": budget}
         with tempfile.TemporaryDirectory() as folder:
             start = time.process_time()
             explored = run(space, store=Path(folder) / "store.sqlite", workers=1)
-            taken = time.process_time() - start
-            assert explored.status()["finished"] == n_points
-            return n_points / taken
+            seconds_taken = time.process_time() - start
+            assert explored.status()["finished"] == budget
+        return seconds_taken
 
-    dense = matmul(1024, 1024, 1024, "float16")
-    machines = {
-        "n_tiles": {"from": 736, "to": 2208, "step": 4},
-        "tile_sram_bytes": "897 MiB / n_tiles",
-        "exchange_bytes_per_cycle": [4, 8],
-    }
-    shared = {"clock_hz": {"from": "1 GHz", "to": "2 GHz", "points": 8}, "sync_cycles": list(range(100, 150, 10))}
-    sparse = matmul(4096, 4096, 1024, "float16", sparsity={"density": "1/16", "mode": "static"})
-    per_second(8, dense, machines)
-    per_second(2, sparse, machines)
-    figures = {"points per CPU second, each another program": per_second(200, dense, machines)}
-    for n_points in (100, 1000):
-        label = f"points per CPU second, a grid of {n_points:,}"
-        figures[label] = per_second(n_points, dense, {**machines, **shared})
-    figures["points per CPU second, static sparse, 1 M non-zeros"] = per_second(20, sparse, machines)
-    return figures
+    taken(2)
+    return {"points": n_points, "s": taken(n_points)}
 
 
 def startup() -> Figures:
@@ -107,10 +138,13 @@ def startup() -> Figures:
     figures: Figures = {}
     for words in (["--help"], ["chips"], ["run", workload, "--no-execute"]):
         shown = " ".join(word for word in words if word != workload)
-        figures[f"ipusim {shown}, warm (CPU s)"] = min(ipusim(*words).cpu_s for _ in range(3))
+        runs = [ipusim(*words) for _ in range(3)]
+        figures[f"ipusim {shown}, warm (CPU s)"] = min(used.cpu_s for used in runs)
+        figures[f"ipusim {shown}, warm, peak (MiB)"] = min(used.peak_mib for used in runs)
     with tempfile.TemporaryDirectory() as folder:
         cold = ipusim("run", workload, "--no-execute", IPUSIM_CACHE_DIR=folder)
     figures["ipusim run --no-execute, the first time ever (CPU s)"] = cold.cpu_s
+    figures["ipusim run --no-execute, the first time ever, peak (MiB)"] = cold.peak_mib
     return figures
 
 
@@ -118,17 +152,20 @@ def validate() -> Figures:
     """All published measurements, in two processes: the first time ever, and again"""
     with tempfile.TemporaryDirectory() as folder:
         cold, warm = (ipusim("validate", "--workers", "2", "--json", IPUSIM_CACHE_DIR=folder) for _ in range(2))
-    return {
-        "points": json.loads(warm.output)["n_points"],
-        "first time ever (CPU s)": cold.cpu_s,
-        "first time ever, clock (s)": cold.wall_s,
-        "again (CPU s)": warm.cpu_s,
-        "again, clock (s)": warm.wall_s,
-    }
+    figures: Figures = {"points": json.loads(warm.output)["n_points"]}
+    for what, used in (("first time ever", cold), ("again", warm)):
+        figures |= {f"{what} (CPU s)": used.cpu_s, f"{what}, clock (s)": used.wall_s}
+        figures[f"{what}, larger process, peak (MiB)"] = used.peak_mib
+    return figures
 
 
 def report() -> Figures:
     """Page and trace of 96 layers of 1024 features on 1,472 tiles"""
+    return figures_of(render_layers)
+
+
+def render_layers() -> Figures:
+    """Return the seconds and sizes of the page and of the trace of a long program."""
     names = ["x", *(f"y{layer}" for layer in range(96))]
     workload = {
         "name": "bench",

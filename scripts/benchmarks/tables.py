@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.history import Change
+from benchmarks.history import Change, kind_of
+
+BEGIN, END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
 
 
 def number(value: float) -> str:
@@ -29,12 +31,15 @@ def markdown_table(document: Mapping[str, Any], about: Mapping[str, str]) -> str
         f"One run on {machine['cores']} cores ({machine['architecture']}, Python {machine['python']}), calibration"
         f" {document['calibration_s']:.3f} s. Seconds are CPU seconds of one thread unless it says otherwise.",
         "",
-        "| what | figures |",
-        "|---|---|",
+        "| what | speed | memory and sizes |",
+        "|---|---|---|",
     ]
     for bench, figures in document["figures"].items():
-        cells = (f"{label}: {number(value)}" for label, value in figures.items())
-        lines.append(f"| {about.get(bench, bench)} | {'<br>'.join(cells)} |")
+        cells: dict[bool, list[str]] = {False: [], True: []}
+        for label, value in figures.items():
+            cells[kind_of(label) == "size"].append(f"{label}: {number(value)}")
+        what = " ".join(about.get(bench, bench).split())
+        lines.append(f"| {what} | {'<br>'.join(cells[False])} | {'<br>'.join(cells[True])} |")
     lines += [f"\n{bench} was skipped: {why}" for bench, why in document.get("skipped", {}).items()]
     return "\n".join(lines)
 
@@ -53,3 +58,18 @@ def changes_table(changes: Sequence[Change], slower: float) -> str:
         better = "" if change.better is None else f"{change.better:.2f}x"
         lines.append(f"  {change.label[:48]:48} {number(change.before):>9} {number(change.now):>9} {better:>8}")
     return "\n".join(lines)
+
+
+def with_table(page: str, table: str) -> str:
+    """Return a page with another table between its marks.
+
+    Raises
+    ------
+    ValueError
+        Where the marks are missing.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"no {BEGIN!r} and {END!r} around a table")
+    return before + begin + table + "\n" + end + after
