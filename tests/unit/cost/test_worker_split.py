@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ipusim.cost.worker_split import widest_share, worker_pieces
+from ipusim.cost.worker_split import field_pieces, widest_share, worker_pieces
 from ipusim.kernels.jit import compiled
 
 VECTORS = Path(__file__).parents[2] / "data" / "vectors" / "worker_split.csv"
@@ -49,3 +49,14 @@ def test_widest_share():
     # 64 columns: five pieces of 11 with the remainder in the last, which is then halved
     assert widest_share(64, 6) == 11
     assert widest_share(3, 6) == 1
+
+
+def test_pieces_of_a_worker_by_hand():
+    # 3 lines of 5 elements on 6 workers: shares of 2 and 3 elements, of which none goes past the end of a line
+    assert [field_pieces(worker, 6, 3, 5) for worker in range(6)] == [(2, 0, 0), (3, 0, 0)] * 3
+    # on two workers: 7 elements are a line and 2 of the next, and then its other 3 and a line
+    assert [field_pieces(worker, 2, 3, 5) for worker in range(2)] == [(5, 0, 2), (3, 1, 0)]
+    # 7 lines of 2 on three workers: 4, 5 and 5 elements
+    assert [field_pieces(worker, 3, 7, 2) for worker in range(3)] == [(2, 1, 0), (2, 1, 1), (1, 2, 0)]
+    assert field_pieces(0, 6, 1, 3) == (0, 0, 0)
+    assert field_pieces(5, 6, 1, 3) == (1, 0, 0)
