@@ -9,6 +9,8 @@ from ipusim.frontends.draft import Draft
 from ipusim.frontends.entries import OpEntry
 from ipusim.ops.spec import OpSpec
 
+_OF_ALL_OPS = tuple(OpEntry.model_fields)
+
 
 def read_attributes(draft: Draft, position: int, spec: OpSpec) -> dict[str, object] | None:
     """Return all attributes of the op at `position`, defaults included.
@@ -19,7 +21,7 @@ def read_attributes(draft: Draft, position: int, spec: OpSpec) -> dict[str, obje
     known = {each.name: each for each in spec.attributes}
     for key in given:
         if key not in known:
-            hint = did_you_mean(key, (*known, *OpEntry.model_fields)) or _list(spec)
+            hint = did_you_mean(key, (*known, *_OF_ALL_OPS)) or _list(spec)
             draft.report(("ops", position, key), f"{spec.name} has no attribute {key!r}", hint, at_key=True)
     values: dict[str, object] = {}
     for name, attribute in known.items():
@@ -38,7 +40,7 @@ def given_attributes(draft: Draft, position: int) -> Mapping[str, object]:
     entry = draft.workload.document.data["ops"][position]
     if not isinstance(entry, Mapping):
         return {}
-    return {key: value for key, value in entry.items() if key not in OpEntry.model_fields}
+    return {key: value for key, value in entry.items() if key not in _OF_ALL_OPS}
 
 
 def _list(spec: OpSpec) -> str:

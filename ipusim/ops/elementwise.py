@@ -32,8 +32,10 @@ def broadcast_shape(inputs: tuple[Tensor, ...]) -> tuple[int, ...]:
     ShapeError
         Two extents differ and neither is 1.
     """
-    shape: tuple[int, ...] = ()
+    shape = inputs[0].shape
     for position, tensor in enumerate(inputs):
+        if tensor.shape == shape:
+            continue
         rank = max(len(shape), len(tensor.shape))
         have = (1,) * (rank - len(shape)) + shape
         other = (1,) * (rank - len(tensor.shape)) + tensor.shape

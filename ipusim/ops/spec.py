@@ -274,6 +274,8 @@ def computed_dtype(inputs: tuple[Tensor, ...], shape: tuple[int, ...]) -> str:
     ShapeError
         Formats differ otherwise.
     """
+    if len({tensor.dtype for tensor in inputs}) == 1:
+        return computed_format(inputs[0].dtype)
     inputs = tuple(replace(tensor, dtype=computed_format(tensor.dtype)) for tensor in inputs)
     full = tuple(tensor for tensor in inputs if tensor.n_elements == prod(shape))
     small = [tensor for tensor in inputs if tensor.n_elements != prod(shape)]

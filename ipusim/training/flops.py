@@ -14,9 +14,7 @@ METHODS = ("dense", "static", "prune", "set", "rigl", "snfs")
 """Methods whose arithmetic is known."""
 
 
-def forward_fraction(
-    densities: Mapping[str, float], forward_flops: Mapping[str, float], other_flops: float = 0.0
-) -> float:
+def forward_fraction(densities: Mapping[str, float], forward_flops: Mapping[str, float]) -> float:
     """Return the arithmetic of the sparse forward pass over that of the dense one.
 
     Parameters
@@ -24,12 +22,10 @@ def forward_fraction(
     densities : mapping of str to float
         Of each layer; layers that are not named are dense.
     forward_flops : mapping of str to float
-        Of each layer, dense.
-    other_flops : float
-        Of what does not become sparse, such as biases and activation functions.
+        Of each layer, dense; and of what else is to be counted, such as biases.
     """
     kept = sum(densities.get(name, 1.0) * flops for name, flops in forward_flops.items())
-    return (kept + other_flops) / (sum(forward_flops.values()) + other_flops)
+    return kept / sum(forward_flops.values())
 
 
 def training_fraction(

@@ -63,18 +63,6 @@ def weight_layers(graph: Graph) -> tuple[Layer, ...]:
     return tuple(found.values())
 
 
-def other_flops(graph: Graph, layers: tuple[Layer, ...]) -> int:
-    """Return the arithmetic beside the layers that the published figures of RigL count: a bias and a rectifier.
-
-    One operation for each result of a layer (its bias, or the shift of the normalisation behind it), and one for each
-    result of a ``relu``. Normalisation, residual sums and pooling are not counted. Source: reference/sparse.md section
-    8.2, which finds the published figures about 1 % above those of the layers alone.
-    """
-    of_layers = {layer.op for layer in layers}
-    counted = (op for op in graph.ops if op.kind == "relu" or op.name in of_layers)
-    return sum(graph.tensors[op.outputs[0]].n_elements for op in counted)
-
-
 def _weight_of(graph: Graph, op: Op, inputs: set[str]) -> str | None:
     """Return the operand of an op that is a weight, if one is."""
     if op.kind in CONVOLUTIONS and op.inputs[1] in inputs:
