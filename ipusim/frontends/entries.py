@@ -187,8 +187,8 @@ class InitEntry(OneKind):
 class NOfMOptions(Entry):
     """Options of the n:m pattern."""
 
-    n: Annotated[Count, Field(ge=1)] = Field(description="Blocks kept in every group")
-    m: Annotated[Count, Field(ge=1)] = Field(description="Consecutive blocks of a row that make a group")
+    n: Extent = Field(description="Blocks kept in every group")
+    m: Extent = Field(description="Consecutive blocks of a row that make a group")
 
 
 Ratio: TypeAlias = Annotated[Number, Field(ge=1)]
@@ -245,7 +245,7 @@ class SparsityEntry(Entry):
     density: Density | None = Field(
         default=None, description="Fraction of blocks kept, above 0 and at most 1; a number or a fraction like 1/16"
     )
-    block_size: Annotated[Count, Field(ge=1)] = Field(
+    block_size: Extent = Field(
         default=1, description="Edge of the square blocks, in elements; divides rows and columns"
     )
     mode: Literal["static", "dynamic"] = Field(
@@ -347,7 +347,7 @@ class LayerEntry(Entry):
     """What holds for all weights and ops of a name."""
 
     density: Density | None = Field(default=None, description="Of the weights: fraction of blocks kept")
-    block_size: Annotated[Count, Field(ge=1)] = Field(
+    block_size: Extent = Field(
         default=1, description="Of sparse weights: edge of the square blocks, in elements"
     )
     mode: Literal["static", "dynamic"] = Field(default="static", description="Of sparse weights")

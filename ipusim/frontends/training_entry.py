@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field
 
 from ipusim.files.units import Count, Density, Flag, Number
-from ipusim.frontends.entries import Entry, NoOptions, OneKind, Room, Scale
+from ipusim.frontends.entries import Entry, Extent, NoOptions, OneKind, Room, Scale
 
 MAX_STEPS = 10**9
 """Most steps of a training."""
@@ -95,7 +95,7 @@ class SparseTrainingEntry(Entry):
     distribution: Literal["uniform", "er", "erk"] = Field(
         default="erk", description="How the density is distributed over the layers"
     )
-    block_size: Annotated[Count, Field(ge=1)] = Field(default=1, description="Edge of the square blocks, in elements")
+    block_size: Extent = Field(default=1, description="Edge of the square blocks, in elements")
     drop_fraction: Annotated[Number, Field(gt=0, le=1)] = Field(
         default=0.3, description="Share of the connections that the first change replaces; a cosine lowers it to zero"
     )

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from ipusim.files.units import Count
 from ipusim.frontends.entries import Entry, Extent
 from ipusim.frontends.models.builder import Builder
 from ipusim.frontends.models.source import Generated, ModelContext, ModelSource
@@ -24,7 +23,7 @@ class Options(Entry):
         default="relu", description="Between the layers"
     )
     bias: bool = Field(default=True, description="Whether layers add one")
-    batch: Annotated[Count, Field(ge=1)] = Field(default=1, description="Rows of the input")
+    batch: Extent = Field(default=1, description="Rows of the input")
 
 
 def _build(options: Options, _context: ModelContext) -> Generated:

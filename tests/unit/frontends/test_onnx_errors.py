@@ -212,6 +212,15 @@ def test_enormous_tensors_take_no_memory(tmp_path):
     assert any("TiB" in text for text in problems_of(saved(tmp_path, large)))
 
 
+@pytest.mark.parametrize("given", [{"value": 2.5}, {"value_floats": ["a"]}, {"value_int": np.eye(2)}])
+def test_a_constant_that_is_no_tensor_of_numbers(tmp_path, given):
+    ((key, value),) = given.items()
+    value = numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
+    nodes = [node("Constant", [], ["c"], "odd", **{key: value}), node("Add", ["x", "c"], ["y"], "sum")]
+    (found,) = problems_of(saved(tmp_path, model_of(nodes, {"x": [1]}, ["y"])))
+    assert found == "<dict>: model.onnx.file: node 'odd' (Constant): holds no tensor of numbers"
+
+
 def external(folder, **entries):
     """Return a model whose weights are said to be in another file."""
     model = model_of([node("MatMul", ["x", "w"], ["y"], "n")], {"x": [2, 2]}, ["y"], {"w": np.eye(2, dtype=np.float32)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -223,16 +224,19 @@ class _Walk:
         self._values[name] = _value(name, array.shape, np_dtype_to_tensor_dtype(array.dtype), array)
 
     def _add_constant(self, node: Node, proto: NodeProto) -> None:
+        from onnx import TensorProto as Proto
+
         attributes = node_attributes(proto)
-        if "value" in attributes:
-            tensor = attributes["value"]
+        tensor = attributes.get("value")
+        if isinstance(tensor, Proto):
             self._values[node.outputs[0]] = _value(node.outputs[0], tensor_shape(tensor), tensor.data_type, tensor)
             return
         for key, dtype in (("value_int", np.int64), ("value_ints", np.int64), ("value_float", np.float32),
                            ("value_floats", np.float32)):  # fmt: skip
             if key in attributes:
-                self._add_array(node.outputs[0], np.asarray(attributes[key], dtype))
-                return
+                with suppress(TypeError, ValueError, OverflowError):
+                    self._add_array(node.outputs[0], np.asarray(attributes[key], dtype))
+                    return
         raise NodeError("holds no tensor of numbers")
 
     def _infer(self, node: Node, proto: NodeProto) -> dict[str, TypeProto]:
