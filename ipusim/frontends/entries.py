@@ -347,9 +347,7 @@ class LayerEntry(Entry):
     """What holds for all weights and ops of a name."""
 
     density: Density | None = Field(default=None, description="Of the weights: fraction of blocks kept")
-    block_size: Extent = Field(
-        default=1, description="Of sparse weights: edge of the square blocks, in elements"
-    )
+    block_size: Extent = Field(default=1, description="Of sparse weights: edge of the square blocks, in elements")
     mode: Literal["static", "dynamic"] = Field(default="static", description="Of sparse weights")
     pattern: PatternEntry | None = Field(default=None, description="Of sparse weights: which blocks are kept")
     oversize: Room = Field(
