@@ -23,8 +23,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -146,7 +147,7 @@ class Driver:
         called: defaultdict[CodeType, list[Any]] = defaultdict(list)
         for item in items:
             codes: set[CodeType] = set()
-            sys.setprofile(lambda frame, event, _, codes=codes: codes.add(frame.f_code) if event == "call" else None)
+            sys.setprofile(partial(_called_code, codes))
             begin = time.process_time()
             passed = self._passes(item, LIMIT_S)
             sys.setprofile(None)
@@ -198,6 +199,11 @@ class Driver:
         print(progress, dict(Counter(entry["verdict"] for entry in self.record.values())), file=sys.stderr, flush=True)
 
 
+def _called_code(codes: set[CodeType], frame: FrameType, event: str, _: object) -> None:
+    if event == "call":
+        codes.add(frame.f_code)
+
+
 def _caches() -> list[Any]:
     """Return what empties the caches of the modules that hold formulas or call them."""
     modules = [module for name, module in sys.modules.items() if name.startswith(("ipusim.c", "ipusim.plan"))]
@@ -209,7 +215,8 @@ def main() -> int:
     """Run the mutants, and return the exit code: 1 if some survive."""
     options = _options()
     os.chdir(ROOT)
-    importlib.import_module("ipusim.kernels.jit").compiled = lambda function: function
+    jit: Any = importlib.import_module("ipusim.kernels.jit")
+    jit.compiled = lambda function: function
     import pytest
 
     driver = Driver(options)
