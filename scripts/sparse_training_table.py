@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The table of sparse training steps in workloads/training/README.md, simulated anew.
 
-Usage: .venv/bin/python scripts/sparse_training_table.py [--write]
+Usage: .venv/bin/python scripts/sparse_training_table.py [--write] [--rows BLOCK:DENSITY ...]
 
-Prints the table, line by line; with --write it replaces the one in the README.
+Prints the table, line by line; with --write it replaces the one in the README. With --rows other lines are left as they
+are in the README, such as `--rows 16:1/4 1:1/8`.
 """
 
 from __future__ import annotations
@@ -62,14 +63,19 @@ def main() -> int:
     """Print the table, or write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="replace the table in the README")
+    parser.add_argument("--rows", nargs="+", metavar="BLOCK:DENSITY", help="simulate these lines alone")
     arguments = parser.parse_args()
+    known = README.read_text().partition(BEGIN)[2].partition(END)[0].splitlines() if arguments.rows else []
     dense = cost("dense")
     assert dense is not None
     lines = [f"Dense: {dense[0]:,} cycles a step.", "", *HEAD]
     print("\n".join(lines), flush=True)
     for block_size in BLOCK_SIZES:
         for density in DENSITIES:
-            lines.append(line(block_size, density, dense[0]))
+            start = f"| {block_size} | {density} |"
+            kept = next((each for each in known if each.startswith(start)), "")
+            wanted = not kept or f"{block_size}:{density}" in arguments.rows
+            lines.append(line(block_size, density, dense[0]) if wanted else kept)
             print(lines[-1], flush=True)
     if arguments.write:
         before, _, rest = README.read_text().partition(BEGIN)

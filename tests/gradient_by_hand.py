@@ -142,7 +142,17 @@ def dynamic_gradient_case(
 
 
 def static_gradient_case(
-    blocks, n, chip, dtype="float16", partials=None, stored=PLAIN, n_splits=0, n_bands=0, turned=False
+    blocks,
+    n,
+    chip,
+    dtype="float16",
+    partials=None,
+    stored=PLAIN,
+    n_splits=0,
+    n_bands=0,
+    turned=False,
+    bound_bytes=1 << 40,
+    may_relax=True,
 ):
     """Return the gradient at the non-zeros of `blocks` where a forward product with a given split has them.
 
@@ -152,6 +162,8 @@ def static_gradient_case(
         0 lets the search choose.
     turned : bool
         The forward product is one with the transpose of the weight.
+    bound_bytes, may_relax
+        Of the gradient's temporary memory.
     """
     described = document(blocks.shape, n, blocks.block_size, dtype, partials or dtype, stored, "static")
     graph = build_graph(load_workload(described))
@@ -163,5 +175,6 @@ def static_gradient_case(
     split = plan_static(
         laid_out, problem.n, dtype, chip, 1e6, n_splits=n_splits, n_bands=n_bands, partials=partials or dtype
     )
-    plan = gradient_on(problem, static_plan(forward, split, chip, chip.tile_sram_bytes), chip)
+    placed = static_plan(forward, split, chip, chip.tile_sram_bytes)
+    plan = gradient_on(problem, placed, chip, bound_bytes, may_relax)
     return Case(graph, plan, lower_graph(graph, {"dw": plan}, chip), chip)

@@ -107,7 +107,7 @@ def store(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, work
 
 
 def gradient(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
-    """Multiply the rows that every run gathered of both operands, at its non-zeros."""
+    """Multiply what every run gathered of the rows of both operands, at its non-zeros, and add it to the sums."""
     payload = vertices.payload
     assert isinstance(payload, RunGradient)
     forward, sums = payload.plan.forward, operands[-1]
@@ -117,6 +117,7 @@ def gradient(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, w
         for each in (payload.rows, payload.cols)
     )
     rows, cols = split.row_order[partition.rows], split.col_order[partition.cols]
+    has_columns = np.diff(payload.rows.segments) > 0
     for index, layout in enumerate(partition.layouts):
         n_rows = np.diff(layout.rows_indptr)
         partial_row = np.repeat(np.arange(layout.rows.size), layout.row_blocks)
@@ -134,7 +135,7 @@ def gradient(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, w
         )
         sample_runs(
             runs,
-            np.flatnonzero(partition.layout_of == index),
+            np.flatnonzero((partition.layout_of == index) & has_columns),
             left,
             right,
             sums.values.reshape(partition.n_intervals, -1),

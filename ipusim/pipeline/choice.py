@@ -70,3 +70,39 @@ class Lever:
             "targets": list(self.targets),
             "added_cycles": self.added_cycles,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A lever that has not been tried yet.
+
+    Attributes
+    ----------
+    lever : Lever
+    choice : Choice
+        All decisions, with this one.
+    """
+
+    lever: Lever
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Where a program that does not fit is fullest.
+
+    Attributes
+    ----------
+    tile : int
+    step : int
+        Superstep, counted without repetition.
+    op : str
+        Op of that superstep.
+    excess_bytes : int
+        What is too much on that tile.
+    """
+
+    tile: int
+    step: int
+    op: str
+    excess_bytes: int

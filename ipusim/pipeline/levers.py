@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
-from typing import Any
 
 from ipusim.engine.charges import charges_of
 from ipusim.engine.timing import time_program, vertex_cycles
@@ -14,51 +13,10 @@ from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
 from ipusim.ir.tensor import Op
 from ipusim.lower.outlining import outline
-from ipusim.pipeline.choice import Choice, Lever
+from ipusim.pipeline.choice import Candidate, Lever, Peak
 from ipusim.pipeline.compiling import Compiled
 from ipusim.pipeline.recomputing import is_cheap
-from ipusim.plan.conv import ConvPlan
-from ipusim.plan.dense import DensePlan
-from ipusim.plan.gradient_problem import GradientProblem
-from ipusim.plan.graph import Unplannable, plan_graph
-from ipusim.plan.problem import PlanOptions
-from ipusim.plan.tile_plan import TilePlan
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A lever that has not been tried yet.
-
-    Attributes
-    ----------
-    lever : Lever
-    choice : Choice
-        All decisions, with this one.
-    """
-
-    lever: Lever
-    choice: Choice
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """Where a program that does not fit is fullest.
-
-    Attributes
-    ----------
-    tile : int
-    step : int
-        Superstep, counted without repetition.
-    op : str
-        Op of that superstep.
-    excess_bytes : int
-        What is too much on that tile.
-    """
-
-    tile: int
-    step: int
-    op: str
-    excess_bytes: int
+from ipusim.pipeline.temporaries import smaller_temporaries
 
 
 def candidates(compiled: Compiled, kinds: Sequence[str]) -> list[Candidate]:
@@ -67,7 +25,7 @@ def candidates(compiled: Compiled, kinds: Sequence[str]) -> list[Candidate]:
     if compiled.program is not None and compiled.memory is not None:
         peak = _peak(compiled, compiled.program)
         if "temporaries" in kinds:
-            found += _smaller_temporaries(compiled, peak)
+            found += smaller_temporaries(compiled, peak)
         if "outline" in kinds and not compiled.choice.outlined:
             found += _outlined(compiled, compiled.program)
         if "recompute" in kinds:
@@ -87,40 +45,6 @@ def _peak(compiled: Compiled, program: Program) -> Peak:
     step = int(memory.peak_step[tile])
     op = next(each.op for index, (each, _) in enumerate(program.supersteps()) if index == step)
     return Peak(tile, step, op, memory.max_tile_bytes - memory.tile_sram_bytes)
-
-
-def _smaller_temporaries(compiled: Compiled, peak: Peak) -> Iterator[Candidate]:
-    """Yield plans with less temporary memory for the op at the peak, and for all that ask the same of the planner.
-
-    With as much less as is too much there, or, if nothing can be planned so, with a half or a quarter of it.
-    """
-    plan, chip = compiled.plans.get(peak.op), compiled.chip
-    if plan is None or isinstance(plan, TilePlan) or isinstance(plan.problem, GradientProblem):
-        return
-    options = compiled.workload.compile
-    now = compiled.choice.temporaries.get(peak.op, int(options.available_memory_proportion * chip.tile_sram_bytes))
-    if isinstance(plan, DensePlan | ConvPlan):
-        now = min(now, plan.estimate.temporary_bytes)
-    op = next(each for each in compiled.graph.ops if each.name == peak.op)
-    others = ((name, each) for name, each in compiled.plans.items() if not isinstance(each, TilePlan))
-    alike = tuple(name for name, other in others if other.problem == plan.problem)
-    for bound in dict.fromkeys(each for each in (now - peak.excess_bytes, now // 2, now // 4) if each > 0):
-        limits = PlanOptions(bound / chip.tile_sram_bytes, may_relax=False, runners_up=0)
-        smaller = plan_graph(replace(compiled.graph, ops=(op,)), chip, limits)[op.name]
-        if isinstance(smaller, Unplannable) or _is_same(smaller, plan):
-            continue
-        lever = Lever("temporaries", alike, max(0, smaller.cycles - plan.cycles) * len(alike), bound)
-        temporaries = {**compiled.choice.temporaries, **dict.fromkeys(alike, bound)}
-        yield Candidate(lever, replace(compiled.choice, temporaries=temporaries))
-        return
-
-
-def _is_same(plan: Any, other: Any) -> bool:
-    """Tell whether two plans of an op split it alike; those of sparse ops hold arrays, and go by what they show."""
-    if isinstance(plan, DensePlan | ConvPlan):
-        return bool(plan == other)
-    first, second = plan.to_dict(), other.to_dict()
-    return all(first[key] == second.get(key) for key in first if key != "runners_up")
 
 
 def _outlined(compiled: Compiled, program: Program) -> Iterator[Candidate]:

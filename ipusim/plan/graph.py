@@ -104,9 +104,12 @@ def plan_graph(
     plans: dict[str, Plan | Unplannable] = {}
     placements: Placements = {}
     common = options
+
+    def options_of(name: str) -> PlanOptions:
+        return (own or {}).get(name, common)
+
     for op in graph.ops:
-        options = (own or {}).get(op.name, common)
-        options = replace(options, resident=all(graph.tensors[name].memory == "sram" for name in op.inputs))
+        options = replace(options_of(op.name), resident=all(graph.tensors[name].memory == "sram" for name in op.inputs))
         if op.kind in CONVOLUTIONS:
             convolution = conv_problem(graph, op)
             found = plan_convolution(convolution, chip, options)
@@ -116,7 +119,7 @@ def plan_graph(
         if op.kind in PLANNERS:
             plans[op.name] = _planner(op.kind)(graph, op, chip, options)
         if op.kind == "matmul_at_nonzeros":
-            plans[op.name] = _plan_gradient(graph, op, chip, options, placements, plans)
+            plans[op.name] = _plan_gradient(graph, op, chip, options_of, placements, plans)
         if op.kind != "matmul":
             continue
         if is_sparse_matmul(graph, op):
@@ -156,16 +159,22 @@ def _plan_sparse(graph: Graph, op: Op, chip: Chip, options: PlanOptions, placeme
 
 
 def _plan_gradient(
-    graph: Graph, op: Op, chip: Chip, options: PlanOptions, placements: Placements, plans: Plans
+    graph: Graph,
+    op: Op,
+    chip: Chip,
+    options_of: Callable[[str], PlanOptions],
+    placements: Placements,
+    plans: Plans,
 ) -> Plan | Unplannable:
     """Plan the gradient of a sparse tensor with the planner of its mode (loaded only now)."""
-    problem = gradient_problem(graph, op)
+    problem, options = gradient_problem(graph, op), options_of(op.name)
     if problem.inputs_format not in SPARSE_FORMATS:
         return Unplannable(op.name, "no_sparse_vertex", problem)
     if problem.sparsity.mode == "static":
-        from ipusim.plan.static_gradient import plan_static_gradient
+        from ipusim.plan.static_gradient import forward_plan, plan_static_gradient
 
-        found = plan_static_gradient(graph, problem, chip, options, plans)
+        forward = forward_plan(graph, problem, chip, options_of, plans)
+        found = forward and plan_static_gradient(problem, forward, chip, options)
         return found or Unplannable(op.name, "memory", problem)
     from ipusim.plan.dynamic_gradient import plan_dynamic_gradient
     from ipusim.plan.dynamic_shortage import BucketShortage

@@ -47,23 +47,33 @@ def exchanged_pieces(partition: StaticPartition, reduction: StaticReduction, chi
     return pieces
 
 
-def gradient_code_bytes(partition: StaticPartition, chip: SparseChip) -> IntArray:
+def gradient_code_bytes(partition: StaticPartition, edges: IntArray, chip: SparseChip) -> IntArray:
     """Return the exchange code of the gradient of the weight on every tile: int64 array [n_tiles].
 
-    A piece is a block row of a dense operand in a column interval, or the part of a run's sums that belongs to a tile.
+    A piece is a block row of a dense operand in a slice of a column interval, or the part of a run's sums that belongs
+    to a tile. Every slice comes from other places, and so has code of its own.
+
+    Parameters
+    ----------
+    partition : StaticPartition
+    edges : int64 array [n_slices + 1, n_intervals]
+        Of the slices: :func:`ipusim.plan.static_slices.slice_edges`.
+    chip : SparseChip
     """
     plan = partition.plan
     pieces = np.zeros(chip.n_tiles, np.int64)
     elements, depth = partition.order.size * plan.block_size**2, partition.n_intervals
     share = max(1, ceil_div(elements, chip.n_tiles))
+    widths = np.diff(edges, axis=0)
+    n_slices = np.count_nonzero(widths, axis=0).tolist()
     for interval, which in enumerate(partition.layout_of.tolist()):
         layout = partition.layouts[which]
         tile = layout.tile + partition.tile_edges[interval]
-        pieces[tile] += layout.n_cols + np.diff(layout.rows_indptr)
+        pieces[tile] += n_slices[interval] * (layout.n_cols + np.diff(layout.rows_indptr))
         if depth > 1:
             pieces[tile] += 1 + np.diff(layout.blocks_indptr) * plan.block_size**2 // share
     if elements:
-        widest = int(np.diff(partition.col_edges).max()) * plan.block_size
+        widest = int(widths.max()) * plan.block_size
         pieces += sum(ceil_div(ceil_div(plan.shape[axis] * plan.n_padded, chip.n_tiles), widest) for axis in (0, 1))
     if depth > 1:
         pieces[: ceil_div(elements, share)] += depth

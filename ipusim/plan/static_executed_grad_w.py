@@ -6,7 +6,6 @@ derived from the dynamic ones (:mod:`ipusim.codelets.static_block_grad_w`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from ipusim.chip.model import Chip
 from ipusim.codelets.registry import codelet
 from ipusim.codelets.sparse_block_transpose_grad_w import block_transpose_grad_w_cycles
-from ipusim.cost.arithmetic import ceil_div, round_up
+from ipusim.cost.arithmetic import ceil_div
 from ipusim.cost.exchange import rate_sixteenths, receive_cycles
 from ipusim.formats import number_format
 from ipusim.kernels.jit import compiled
@@ -24,6 +23,7 @@ from ipusim.plan.dynamic_executed_grad_w import share_slots
 from ipusim.plan.static_executed import Overheads
 from ipusim.plan.static_partition import RunLayout, StaticPartition
 from ipusim.plan.static_search import StaticPlan
+from ipusim.plan.static_slices import amp_columns, slice_cases, slice_edges
 
 IntArray = NDArray[np.int64]
 
@@ -118,13 +118,8 @@ def gradient_fields(
     return {"rows": rows, "blocks": blocks, "worker_slots": slots, "cols": cols}
 
 
-def amp_columns(plan: StaticPlan, n_cols: int) -> int:
-    """Return the columns that vertices of the AMP see: whole vectors, filled up with zeros when they are transposed."""
-    return round_up(n_cols, 8 if plan.dtype == "float32" else 16)
-
-
 def executed_static_grad_w(
-    partition: StaticPartition, chip: Chip, overheads: Overheads, partials: str, amp: bool
+    partition: StaticPartition, chip: Chip, overheads: Overheads, partials: str, amp: bool, n_slices: int = 1
 ) -> StaticGradientCycles:
     """Return the cycles of the gradient, by term.
 
@@ -139,6 +134,13 @@ def executed_static_grad_w(
         Format of the sums.
     amp : bool
         Vertices of the AMP.
+    n_slices : int
+        Serial slices of the columns.
+
+    Notes
+    -----
+    Every slice has its own exchange, compute sets, calls and starts of rows and blocks. Adding to what the slices
+    before have left costs nothing more: the vertices are derived from such as always do.
     """
     if partition.order.size == 0:
         return StaticGradientCycles(*[0] * len(fields(StaticGradientCycles)))
@@ -146,18 +148,25 @@ def executed_static_grad_w(
     rate = rate_sixteenths(chip.exchange_bytes_per_cycle)
     float_data, size, workers = plan.dtype == "float32", plan.block_size, chip.worker_contexts
     gather = transpose = multiply = 0
-    for layout, n_cols in interval_cases(partition):
-        rows, cols = np.diff(layout.rows_indptr), layout.n_cols
-        gathered = _received(rows, n_cols, plan, rate) + _received(cols, n_cols, plan, rate)
-        gather = max(gather, int(gathered.max()))
-        if amp:
-            pairs = np.unique(np.stack([rows, cols], axis=1), axis=0).tolist()
-            formats = (amp_columns(plan, n_cols), size, float_data, workers)
-            both = (sum(block_transpose_grad_w_cycles(count, *formats) for count in pair) for pair in pairs)
-            transpose = max(transpose, *both)
-        found = gradient_fields(plan, layout, n_cols, partials, amp, workers)
-        settings = gradient_settings(plan, partials, amp)
-        multiply = max(multiply, _slowest(gradient_codelet(plan), found, settings, chip))
+    formats = (size, float_data, workers)
+    settings = gradient_settings(plan, partials, amp)
+    known: dict[tuple[int, int], tuple[int, int, int]] = {}
+    for cases in slice_cases(partition, slice_edges(partition, n_slices, amp)):
+        for layout, n_cols in cases:
+            if (id(layout), n_cols) in known:
+                continue
+            rows, cols = np.diff(layout.rows_indptr), layout.n_cols
+            gathered = _received(rows, n_cols, plan, rate) + _received(cols, n_cols, plan, rate)
+            found = gradient_fields(plan, layout, n_cols, partials, amp, workers)
+            known[id(layout), n_cols] = (
+                int(gathered.max()),
+                _transposing(rows, cols, amp_columns(plan, n_cols), *formats) if amp else 0,
+                _slowest(gradient_codelet(plan), found, settings, chip),
+            )
+        here = [known[id(layout), n_cols] for layout, n_cols in cases]
+        gather += max(cycles[0] for cycles in here)
+        transpose += max(cycles[1] for cycles in here)
+        multiply += max(cycles[2] for cycles in here)
     elements, n_intervals = partition.order.size * size**2, partition.n_intervals
     reduce_exchange = reduce = 0
     if n_intervals > 1:
@@ -176,16 +185,16 @@ def executed_static_grad_w(
         multiply=multiply,
         reduce_exchange=reduce_exchange,
         reduce=reduce,
-        exchange_phases=(1 + (n_intervals > 1)) * overheads.exchange_phase_cycles,
-        compute_sets=(1 + amp + (reduce > 0)) * overheads.compute_set_cycles,
+        exchange_phases=(n_slices + (n_intervals > 1)) * overheads.exchange_phase_cycles,
+        compute_sets=(n_slices * (1 + amp) + (reduce > 0)) * overheads.compute_set_cycles,
     )
 
 
-def interval_cases(partition: StaticPartition) -> Iterator[tuple[RunLayout, int]]:
-    """Yield every pair of a layout and a width that occurs; intervals with the same pair cost the same."""
-    widths = np.diff(partition.col_edges).tolist()
-    for which, width in sorted(set(zip(partition.layout_of.tolist(), widths, strict=True))):
-        yield partition.layouts[which], int(width)
+def _transposing(rows: IntArray, cols: IntArray, n_cols: int, block_size: int, float_data: bool, workers: int) -> int:
+    """Return the cycles of the tile that takes longest to transpose its lines of both operands."""
+    pairs = np.unique(np.stack([rows, cols], axis=1), axis=0).tolist()
+    formats = (n_cols, block_size, float_data, workers)
+    return max(sum(block_transpose_grad_w_cycles(count, *formats) for count in pair) for pair in pairs)
 
 
 def _received(count: IntArray, n_cols: int, plan: StaticPlan, rate: int) -> IntArray:

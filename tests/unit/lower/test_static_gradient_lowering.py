@@ -26,15 +26,19 @@ class Overheads:
 def agreeing(program, plan, chip=BOW):
     """Compare every term of a timed program, without the overheads of phases, with the executed cost."""
     trace = time_program(program, chip, NO_CHARGES)
-    executed = executed_static_grad_w(plan.forward.partition, chip, Overheads(), plan.problem.partials_format, plan.amp)
-    steps = {step.name.removeprefix("dw/"): step for step in trace.steps if step.op == "dw"}
+    executed = executed_static_grad_w(
+        plan.forward.partition, chip, Overheads(), plan.problem.partials_format, plan.amp, plan.n_slices
+    )
+    steps = [(step.name.removeprefix("dw/").partition(" ")[0], step) for step in trace.steps if step.op == "dw"]
     terms = trace.terms("dw")
     assert executed == plan.estimate
-    assert steps["gather"].exchange_cycles == executed.gather
+    for name in ("gather", "multiply"):
+        assert sum(name == each for each, _ in steps) == plan.n_slices
+    assert sum(step.exchange_cycles for name, step in steps if name == "gather") == executed.gather
     assert terms.get("transpose", 0) == executed.transpose
-    assert steps["multiply"].compute_cycles == executed.multiply
+    assert sum(step.compute_cycles for name, step in steps if name == "multiply") == executed.multiply
     # the busiest sender may take longer than the busiest receiver, which the trace has apart
-    assert steps["multiply"].exchange_cycles == executed.reduce_exchange
+    assert sum(step.exchange_cycles for name, step in steps if name == "multiply") == executed.reduce_exchange
     assert terms.get("reduce", 0) + terms.get("cast", 0) == executed.reduce
     assert trace.op_cycles("dw") == executed.total
     return executed
@@ -58,6 +62,31 @@ def test_program_and_executed_cost_agree_term_by_term(size, n, pair, n_splits, a
     executed = agreeing(case.program, case.plan)
     assert case.plan.amp == amp
     assert (executed.reduce_exchange > 0) == (n_splits > 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "n", "pair", "n_splits"),
+    [
+        (1, 40, ("float16", "float16"), 1),
+        (4, 44, ("float16", "float32"), 2),
+        (8, 336, ("float16", "float16"), 2),
+        (16, 208, ("float32", "float32"), 3),
+    ],
+)
+def test_slices_agree_term_by_term(size, n, pair, n_splits):
+    blocks = pattern("random", 40, 48, size, seed=2)
+    whole = static_gradient_case(blocks, n, BOW, *pair, n_splits=n_splits).plan
+    bound = whole.temporary_bytes * 2 // 3
+    case = static_gradient_case(blocks, n, BOW, *pair, n_splits=n_splits, bound_bytes=bound, may_relax=False)
+    executed = agreeing(case.program, case.plan)
+    assert case.plan.n_slices > 1
+    assert executed.multiply > whole.estimate.multiply or case.plan.amp != whole.amp
+    overheads = executed_static_grad_w(
+        case.plan.forward.partition, BOW, Overheads(100, 10), pair[1], case.plan.amp, case.plan.n_slices
+    )
+    slices = case.plan.n_slices
+    assert overheads.exchange_phases == 100 * (slices + (n_splits > 1))
+    assert overheads.compute_sets == 10 * (slices * (1 + case.plan.amp) + (executed.reduce > 0))
 
 
 def test_terms_of_a_case_by_hand():
