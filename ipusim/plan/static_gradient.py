@@ -95,7 +95,7 @@ class StaticGradientPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-ready values."""
-        forward = self.forward.to_dict()
+        forward, relaxed = self.forward.to_dict(), self.temporary_bytes > self.memory_bound_bytes
         return {
             "strategy": "static_sparse",
             "partition": {**forward["partition"], "s_n": self.n_slices},
@@ -110,8 +110,8 @@ class StaticGradientPlan:
             "estimated_cycles": self.cycles,
             "estimated_terms": {name: value for name, value in asdict(self.estimate).items() if value},
             "temporary_bytes": self.temporary_bytes,
-            "memory_bound_bytes": self.memory_bound_bytes,
-            "relaxed": self.temporary_bytes > self.memory_bound_bytes,
+            "memory_bound_bytes": None if relaxed else self.memory_bound_bytes,
+            "relaxed": relaxed,
             "runners_up": [],
         }
 
