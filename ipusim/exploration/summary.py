@@ -32,7 +32,7 @@ def summary(exploration: Exploration) -> list[str]:
         return lines
     for objective, point in exploration.best().items():
         name, _, direction = objective.partition(":")
-        word = "most" if direction == "desc" else "least"
+        word = "most" if direction == "desc" else "fewest" if name.startswith("cycles") else "least"
         chosen = join_words([parameter_text(key, value) for key, value in point["parameters"].items()], "and")
         lines.append(f"The {word} {figure_words(name)}, {figure_text(name, point['figures'][name])}, with {chosen}.")
     if len(exploration.space.objectives) > 1:

@@ -65,6 +65,16 @@ def band_text(found: Document | None) -> str:
     return f"{text} of {100 * found['validated_share']:.0f} %" if found["outside"] else text
 
 
+def cell_band(cell: Document) -> str:
+    """Return how far off a cell of a comparison may be, as :func:`band_text` does; ``part``: part of its cycles."""
+    words = cell.get("model_outside")
+    if words is None:
+        return UNKNOWN
+    if cell["model_mean_error"] is None:
+        return band_text({"mean_error": None, "outside_words": words.split(", ")})
+    return f"±{100 * cell['model_mean_error']:.2g} %{' part' if words else ''}"
+
+
 def band_sentence(found: Document) -> str:
     """Return how far off a single result may be, in words."""
     text = _errors(found, _of_cycles(found))

@@ -23,6 +23,7 @@ from ipusim.report.numbers import (
     format_scaled,
     format_seconds,
 )
+from ipusim.report.trust import cell_band
 
 MOST_BYTES = 8_000_000
 """No page is larger."""
@@ -37,6 +38,7 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
     "joules": format_joules,
     "density": density_text,
     "speedup": speedup_text,
+    "band": cell_band,
 }
 
 

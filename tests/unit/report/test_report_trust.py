@@ -5,6 +5,7 @@ from ipusim.report.canvas import draw
 from ipusim.report.trust import (
     band_sentence,
     band_text,
+    cell_band,
     comparison_uncertainty,
     exploration_uncertainty,
     limit_parts,
@@ -71,6 +72,13 @@ def test_the_band_of_a_point_is_short():
     assert band_text(_point(0.034, 0.12, 0.96, "operator a")) == "±3.4 % of 96 %"
     assert band_text(_point(None, None, 0.0, "chip a", "size b")) == "outside: chip, size"
     assert band_text(_point(None, None, 0.0, "chip a", "size b", "DRAM c")) == "outside: chip, size, ..."
+
+
+def test_the_band_of_a_cell():
+    assert cell_band({}) == cell_band({"model_outside": None}) == "-"
+    assert cell_band({"model_mean_error": 0.12, "model_outside": ""}) == "±12 %"
+    assert cell_band({"model_mean_error": 0.12, "model_outside": "operator"}) == "±12 % part"
+    assert cell_band({"model_mean_error": None, "model_outside": "chip, size"}) == "outside: chip, size"
 
 
 def test_the_band_of_a_point_in_words():

@@ -33,7 +33,7 @@ const chosenBy = [];
     return `rgba(${[0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16)).join(", ")}, ${share})`;
   }
 
-  const accuracy = { yaxis: { title: { text: "accuracy" }, tickformat: ".0%" } };
+  const accuracy = { yaxis: { title: { text: "accuracy" }, tickformat: ".0%", ...(data.methods.every((series) => series.step.length < 2) ? { range: [0, 1] } : {}) } };
   const wide = (values, times) => Math.min(...values) > 0 && Math.max(...values) > times * Math.min(...values);
   const scale = (values) => (wide(values, 20) ? { type: "log", dtick: "D2", exponentformat: "power" } : { rangemode: "tozero" });
   curves("by-step", "step", "accuracy", "accuracy", text.percent, { ...accuracy, xaxis: { title: { text: "steps" } } });

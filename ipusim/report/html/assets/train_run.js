@@ -13,7 +13,7 @@
       const curve = (name, y, colour, further) => ({ x: run.step, y, name, mode: "lines+markers", text: hover, hoverinfo: "text", line: { color: theme.get(colour), width: 2 }, marker: { size: 6 }, ...further });
       return {
         traces: [curve("accuracy", run.accuracy, "c1", {}), curve("loss", run.loss, "c4", { yaxis: "y2", line: { color: theme.get("c4"), width: 2, dash: "dash" } })],
-        layout: { xaxis: { title: { text: "steps" } }, yaxis: { title: { text: "accuracy" }, tickformat: ".0%" }, yaxis2: { title: { text: "loss" }, overlaying: "y", side: "right", tickmode: "auto", rangemode: "tozero", showgrid: false } },
+        layout: { xaxis: { title: { text: "steps" } }, yaxis: { title: { text: "accuracy" }, tickformat: ".0%", ...(run.step.length < 2 ? { range: [0, 1] } : {}) }, yaxis2: { title: { text: "loss" }, overlaying: "y", side: "right", tickmode: "auto", rangemode: "tozero", showgrid: false } },
       };
     });
   }
