@@ -24,6 +24,8 @@ from ipusim.cli.main import main as ipusim
 ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "docs" / "gallery"
 COLOURS = 96
+WIDTH = 1200
+"""Of the pages, in pixels."""
 
 sys.path.insert(0, str(ROOT / "tests"))
 from browser import ABSENT, CHROMIUM, DRIVER, Browser  # noqa: E402
@@ -92,7 +94,7 @@ def take(browser: Browser, picture: Picture, pages: Path) -> bytes:
     place = "const e = document.getElementById(arguments[0]); return e.getBoundingClientRect().top + scrollY - 12"
     top = browser.run(place, picture.top) if picture.top else 0
     bottom = browser.run(place, picture.bottom) if picture.bottom else browser.run("return document.body.scrollHeight")
-    clip = {"x": 0, "y": top, "width": 1200, "height": min(bottom - top, 1100), "scale": 0.75}
+    clip = {"x": 0, "y": top, "width": WIDTH, "height": min(bottom - top, 1100), "scale": 0.75}
     asked: dict[str, Any] = {"captureBeyondViewport": True, "clip": clip}
     shot = Image.open(io.BytesIO(base64.b64decode(browser.devtools("Page.captureScreenshot", asked)["data"])))
     file = io.BytesIO()
@@ -112,6 +114,7 @@ def main() -> int:
         pages = arguments.pages or Path(scratch)
         make_pages(pages)
         browser = Browser(Path(scratch) / "profile")
+        browser.resize(WIDTH)
         GALLERY.mkdir(exist_ok=True)
         try:
             for picture in PICTURES:
