@@ -8,8 +8,10 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -90,6 +92,8 @@ print(json.dumps(getattr(importlib.import_module(module), name)(*json.loads(argu
 def run_part(part: Callable[..., Figures], *arguments: Any) -> Part:
     """Run a function of a module of the benches in a process of its own: its memory is that of nothing else.
 
+    Plans are searched for anew; compiled code is there already.
+
     Parameters
     ----------
     part : function
@@ -104,8 +108,33 @@ def run_part(part: Callable[..., Figures], *arguments: Any) -> Part:
     """
     path = os.pathsep.join(filter(None, (str(ROOT / "scripts"), str(ROOT), os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-c", _PART, part.__module__, part.__name__, json.dumps(arguments)]
-    used = run_process(command, PYTHONPATH=path)
+    known = _n_compiled()
+    with without_plans() as folder:
+        used = run_process(command, PYTHONPATH=path, IPUSIM_CACHE_DIR=folder)
+    if _n_compiled() != known:  # once more: the first one had to compile
+        with without_plans() as folder:
+            used = run_process(command, PYTHONPATH=path, IPUSIM_CACHE_DIR=folder)
     return Part(json.loads(used.output.splitlines()[-1]), used.peak_mib)
+
+
+@contextmanager
+def without_plans() -> Iterator[str]:
+    """Return a cache folder for a while that has the compiled code of the real one, but no plans of earlier runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "numba").symlink_to(_compiled())
+        yield folder
+
+
+def _n_compiled() -> int:
+    return sum(1 for _ in _compiled().rglob("*"))
+
+
+def _compiled() -> Path:
+    from ipusim.kernels.jit import cache_folder  # not at the top: the processes of others load nothing of ipusim
+
+    folder = cache_folder().absolute() / "numba"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def figures_of(part: Callable[..., Figures], *arguments: Any) -> Figures:

@@ -27,8 +27,9 @@ def text_table(bench: str, about: str, figures: Mapping[str, float]) -> str:
 def markdown_table(document: Mapping[str, Any], about: Mapping[str, str]) -> str:
     """Return all figures as one Markdown table, with a line about the machine."""
     machine = document["machine"]
+    run = f"One run of {document['clock_s'] / 60:.0f} minutes" if "clock_s" in document else "One run"
     lines = [
-        f"One run on {machine['cores']} cores ({machine['architecture']}, Python {machine['python']}), calibration"
+        f"{run} on {machine['cores']} cores ({machine['architecture']}, Python {machine['python']}), calibration"
         f" {document['calibration_s']:.3f} s. Seconds are CPU seconds of one thread unless it says otherwise.",
         "",
         "| what | speed | memory and sizes |",

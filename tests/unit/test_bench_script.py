@@ -71,6 +71,7 @@ def test_tables(bench):
     assert lines[2:4] == ["| what | speed | memory and sizes |", "|---|---|---|"]
     assert lines[4] == "| Something | a (s): 1<br>c: 3 | b, peak (MiB): 2 |"
     assert lines[-1] == "peer was skipped: no network"
+    assert tables.markdown_table(document | {"clock_s": 300.0}, {}).startswith("One run of 5 minutes on 2 cores")
     shown = tables.changes_table([history.Change("some", "a (s)", 2.0, 1.0, 2.0)], 1.0)
     assert shown.splitlines()[-1].split() == ["a", "(s)", "2", "1", "2.00x"]
     assert all(len(line) <= 80 for line in tables.text_table("some", "it", {"a": 1.0}).splitlines())
