@@ -249,14 +249,26 @@ def _tensors(
 def shared_memory(program: Program) -> list[list[Variable]]:
     """Return the variables with a home, those that are in the same memory together, in the order of declaration."""
     groups: dict[str, list[Variable]] = {}
+    roots: dict[str, str] = {}
     for variable in program.variables.values():
         if variable.home is None:
             continue
-        root = variable
-        while root.over:
-            root = program.variables[root.over]
-        groups.setdefault(root.name, []).append(variable)
+        groups.setdefault(_root(program, variable.name, roots), []).append(variable)
     return list(groups.values())
+
+
+def _root(program: Program, name: str, roots: dict[str, str]) -> str:
+    """Return the first of the variables that one after the other take over the same memory.
+
+    `roots` has those that are known, and every one on the way is added.
+    """
+    way = []
+    while name not in roots and program.variables[name].over:
+        way.append(name)
+        name = program.variables[name].over
+    root = roots.get(name, name)
+    roots |= dict.fromkeys((*way, name), root)
+    return root
 
 
 def _operands(

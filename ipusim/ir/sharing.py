@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import lru_cache
 from math import gcd
+from operator import is_
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +26,17 @@ Made = TypeVar("Made")
 
 _NAMES = frozenset({"source", "target", "variable"})
 """Settings of vertices that name something of the program."""
+_TRANSFERS = (
+    "source",
+    "group",
+    "group_indptr",
+    "group_tiles",
+    "bytes_sent",
+    "bytes_received",
+    "bytes_shared",
+    "gaps",
+)
+"""Arrays of transfers."""
 _SAMPLED = 64
 """Elements by which arrays are told apart before they are compared."""
 _MOST_ALIKE = 8
@@ -36,6 +49,7 @@ class Sharing:
     def __init__(self) -> None:
         self._arrays: dict[Key, list[AnyArray]] = {}
         self._ids: set[int] = set()
+        """Identities of the arrays, regions and homes that are kept."""
         self._regions: dict[Key, Regions] = {}
         self._homes: dict[Key, Home] = {}
         self._made: dict[Key, Any] = {}
@@ -48,7 +62,7 @@ class Sharing:
         array = np.ascontiguousarray(array)
         alike = self._arrays.setdefault((array.dtype.str, array.shape, _sample(array)), [])
         for known in alike[-_MOST_ALIKE:]:
-            if np.array_equal(known, array):
+            if (known == array).all():
                 return known
         alike.append(array)
         self._ids.add(id(array))
@@ -56,6 +70,8 @@ class Sharing:
 
     def regions(self, regions: Regions) -> Regions:
         """Return the first regions that were seen with the content of `regions`."""
+        if id(regions) in self._ids:
+            return regions
         recent = self._recent.get(id(regions))
         if recent is None:
             recent = self._recent[id(regions)] = (regions, self._regions_of(regions))
@@ -68,14 +84,20 @@ class Sharing:
     def _regions_of(self, regions: Regions) -> Regions:
         box, begin, end = self.array(regions.box), self.array(regions.begin), self.array(regions.end)
         key = (id(box), id(begin), id(end), tuple(regions.step), regions.count, regions.ring)
-        if key not in self._regions:
-            self._regions[key] = Regions(box, begin, end, regions.step, regions.count, regions.ring)
-        return self._regions[key]
+        known = self._regions.get(key)
+        if known is None:
+            known = self._regions[key] = Regions(box, begin, end, regions.step, regions.count, regions.ring)
+            self._ids.add(id(known))
+        return known
 
     def home(self, home: Home) -> Home:
         """Return the first home that was seen with the content of `home`."""
+        if id(home) in self._ids:
+            return home
         tile, regions = self.array(home.tile), self.regions(home.regions)
-        return self._homes.setdefault((id(tile), id(regions)), Home(tile, regions))
+        known = self._homes.setdefault((id(tile), id(regions)), Home(tile, regions))
+        self._ids.add(id(known))
+        return known
 
     def once(self, key: Key, make: Callable[[], Made]) -> Made:
         """Return what `make` makes; of the same key, what it made the first time.
@@ -94,43 +116,58 @@ class Sharing:
         return self._superstep(step)
 
     def _superstep(self, step: Superstep) -> Superstep:
-        compute = tuple(self._vertices(vertices) for vertices in step.compute)
-        return replace(step, compute=compute, exchange=tuple(self.transfers(each) for each in step.exchange))
+        compute = tuple(self.vertices(vertices) for vertices in step.compute)
+        exchange = tuple(self.transfers(each) for each in step.exchange)
+        if _same(compute, step.compute) and _same(exchange, step.exchange):
+            return step
+        return replace(step, compute=compute, exchange=exchange)
 
-    def _vertices(self, vertices: VertexSet) -> VertexSet:
-        operands = tuple(
-            Operand(each.variable, each.access, self.regions(each.regions), self._optional(each.segments))
-            for each in vertices.operands
-        )
+    def vertices(self, vertices: VertexSet) -> VertexSet:
+        """Return vertices of shared arrays."""
+        operands = tuple(self._operand(each) for each in vertices.operands)
         fields = {name: self.array(values) for name, values in vertices.fields.items()}
-        return replace(vertices, tile=self.array(vertices.tile), fields=fields, operands=operands)
+        tile = self.array(vertices.tile)
+        known = (tile, *fields.values(), *operands)
+        if _same(known, (vertices.tile, *vertices.fields.values(), *vertices.operands)):
+            return vertices
+        return replace(vertices, tile=tile, fields=fields, operands=operands)
+
+    def _operand(self, operand: Operand) -> Operand:
+        regions, segments = self.regions(operand.regions), self._optional(operand.segments)
+        if regions is operand.regions and segments is operand.segments:
+            return operand
+        return Operand(operand.variable, operand.access, regions, segments)
 
     def transfers(self, transfers: Transfers) -> Transfers:
         """Return transfers of shared arrays."""
-        return replace(
-            transfers,
-            source=self.array(transfers.source),
-            regions=self.regions(transfers.regions),
-            group=self.array(transfers.group),
-            group_indptr=self.array(transfers.group_indptr),
-            group_tiles=self.array(transfers.group_tiles),
-            bytes_sent=self._optional(transfers.bytes_sent),
-            bytes_received=self._optional(transfers.bytes_received),
-            bytes_shared=self._optional(transfers.bytes_shared),
-            gaps=self._optional(transfers.gaps),
-        )
+        regions = self.regions(transfers.regions)
+        parts: dict[str, Any] = {name: getattr(transfers, name) for name in _TRANSFERS}
+        known: dict[str, Any] = {name: self._optional(array) for name, array in parts.items()}
+        if regions is transfers.regions and _same(tuple(known.values()), tuple(parts.values())):
+            return transfers
+        return replace(transfers, regions=regions, **known)
 
     def _optional(self, array: IntArray | None) -> IntArray | None:
         return None if array is None else self.array(array)
 
 
+def _same(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Return whether two tuples of equal length hold the same objects."""
+    return all(map(is_, some, others))
+
+
 def _sample(array: AnyArray) -> bytes:
     """Return some elements of an array, as bytes: from the start on, at a distance that meets every column of a row."""
-    flat = array.reshape(-1)
-    distance = 1 + len(flat) // _SAMPLED
+    return bytes(array.reshape(-1)[:: _distance(array.size)].tobytes())
+
+
+@lru_cache(maxsize=4096)
+def _distance(n_elements: int) -> int:
+    """Return the distance between the elements by which an array of so many is told apart."""
+    distance = 1 + n_elements // _SAMPLED
     while gcd(distance, 6) > 1:
         distance += 1
-    return bytes(flat[::distance].tobytes())
+    return distance
 
 
 def vertices_key(vertices: VertexSet, program: Program) -> Key:

@@ -56,6 +56,8 @@ class Builder:
     layout: Layout = GREEDY
     done: set[str] = field(default_factory=set)
     sharing: Sharing = field(default_factory=Sharing)
+    _views: dict[str, list[str]] = field(default_factory=dict)
+    _numbers: dict[tuple[str, bool], int] = field(default_factory=dict)
     _in_dram: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,15 +77,21 @@ class Builder:
             Array that holds the values; by default the variable has its own, which no tensor of the graph shares.
         """
         home = None if home is None else self.sharing.home(home)
-        unique = name
-        number = 2
-        while unique in self.variables or (not storage and unique in self.graph.tensors):
-            unique = f"{name}#{number}"
-            number += 1
+        unique = self._unique(name, not storage)
         element_bytes = number_format(dtype).bytes
         variable = Variable(unique, shape, dtype, kind, storage or unique, element_bytes, home)
         self.variables[unique] = variable
         return variable
+
+    def _unique(self, name: str, no_tensor: bool) -> str:
+        """Return `name`, with the least number that makes it unique where it is taken: names are never given back."""
+        number = self._numbers.get((name, no_tensor), 1)
+        unique = name if number == 1 else f"{name}#{number}"
+        while unique in self.variables or (no_tensor and unique in self.graph.tensors):
+            number += 1
+            unique = f"{name}#{number}"
+        self._numbers[name, no_tensor] = number
+        return unique
 
     def place_tensor(self, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
         """Declare a graph tensor's variable with its home and make it the tensor's current place."""
@@ -138,6 +146,15 @@ class Builder:
     def root(self, tensor: str) -> str:
         """Return the tensor that holds the values of `tensor`: itself, unless it is a view."""
         return self.roots.get(tensor, tensor)
+
+    def add_view(self, tensor: str, of: str) -> None:
+        """Note that a tensor is a view of another one."""
+        root = self.roots[tensor] = self.root(of)
+        self._views.setdefault(root, []).append(tensor)
+
+    def same_values(self, root: str) -> tuple[str, ...]:
+        """Return the tensors with the values of `root`, which is not a view: itself, and its views so far."""
+        return (root, *self._views.get(root, ()))
 
     def placed(self, tensor: str) -> Variable | None:
         """Return the variable that holds `tensor` now, or None if no op has placed it yet."""

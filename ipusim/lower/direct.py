@@ -101,9 +101,9 @@ def pick_operand(builder: Builder, tiles: Tiled, side: Side, readers: int) -> Pi
 
 def _is_wanted_elsewhere(builder: Builder, root: str, readers: int) -> bool:
     graph = builder.graph
-    names = {name for name in graph.tensors if builder.root(name) == root} | {root}
-    reading = sum(len(names & set(op.inputs)) > 0 and not _is_view(op.kind) for op in graph.ops)
-    return reading > readers or bool(names & set(graph.outputs))
+    names = builder.same_values(root)
+    reading = {op.name for name in names for op in graph.consumers(name) if not _is_view(op.kind)}
+    return len(reading) > readers or not set(names).isdisjoint(graph.outputs)
 
 
 def _is_view(kind: str) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.ir.program import Home, Operand, Repeat, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
+from ipusim.ir.sharing import Sharing
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.direct import pick_operand
@@ -54,7 +55,7 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
             makers += picked.vertices
         for index in operand.members:
             variables[index].append(variable)
-        moves.append((side.label, replace(move, op="" if op is first else op.name)))
+        moves.append((side.label, move if op is first else replace(move, op=op.name)))
     moves = [(label, move) for label, move in moves if len(move.source)]
     before = tuple(move for label, move in moves if split.broadcast and label == "inputs")
     inside = tuple(move for label, move in moves if not split.broadcast or label != "inputs")
@@ -65,7 +66,7 @@ def lower_products(builder: Builder, ops: tuple[Op, ...], plan: DensePlan) -> No
     bodies = []
     for op, grid, pair, held, result in zip(ops, grids, sides, variables, results, strict=True):
         body = [Superstep(f"{op.name}/operands", op.name, operand_slices(plan, grid, arriving))]
-        multiply = _product_vertices(plan, grid, op, pair, held, result.partials, result.partial_regions())
+        multiply = _product_vertices(builder, plan, grid, op, pair, held, result)
         bodies.append([*body, *result.reduce(multiply)])
     steps = [together(each) for each in zip(*bodies, strict=True)]
     steps[0] = replace(steps[0], exchange=inside)
@@ -122,10 +123,12 @@ def product_operands(
 ) -> tuple[tuple[Grid, ...], list[tuple[Side, Side]], tuple[ProductOperand, ...]]:
     """Return the grids of products side by side, their left and right operands, and the operands that are different."""
     sharing = builder.sharing
-    grids = sharing.once(
-        ("grids", plan.problem, plan.split, plan.variant, len(ops)),
-        lambda: side_by_side(build_grid(plan), len(ops), builder.chip.tiles_per_exchange_bus),
-    )
+
+    def build_grids() -> tuple[Grid, ...]:
+        grids = side_by_side(build_grid(plan), len(ops), builder.chip.tiles_per_exchange_bus)
+        return tuple(replace(grid, tile=sharing.array(grid.tile)) for grid in grids)
+
+    grids = sharing.once(("grids", plan.problem, plan.split, plan.variant, len(ops)), build_grids)
     sides = [product_sides(builder, op, plan, grid) for op, grid in zip(ops, grids, strict=True)]
     every = tuple(range(len(ops)))
     found = []
@@ -163,6 +166,8 @@ def _multicast(builder: Builder, operand: ProductOperand, variable: Variable) ->
 def together(steps: Sequence[Superstep]) -> Superstep:
     """Return one superstep with the vertices and transfers of several; it is called like the first."""
     first = steps[0]
+    if len(steps) == 1:
+        return first
     op = {step.op: "" if step.op == first.op else step.op for step in steps}
     return replace(
         first,
@@ -172,27 +177,29 @@ def together(steps: Sequence[Superstep]) -> Superstep:
 
 
 def _product_vertices(
+    builder: Builder,
     plan: DensePlan,
     grid: Grid,
     op: Op,
     sides: tuple[Side, Side],
     variables: list[Variable],
-    partials: Variable,
-    regions: Regions,
+    result: ProductResult,
 ) -> VertexSet:
     """Return the multiplying vertices: one on each tile, left and right block in, partial sums out."""
-    variant, problem = plan.variant, plan.problem
-    operands = tuple(
-        Operand(variable.name, "in", whole_boxes(side.block, side.step, side.count))
-        for side, variable in zip(sides, variables, strict=True)
-    )
-    fields, settings = _vertex(plan, grid)
+    variant, problem, sharing = plan.variant, plan.problem, builder.sharing
+
+    def regions_of(side: Side) -> Regions:
+        key = ("whole blocks", id(side.block), side.step, side.count)
+        return sharing.once(key, lambda: sharing.regions(whole_boxes(side.block, side.step, side.count)))
+
+    operands = (Operand(variable.name, "in", regions_of(side)) for side, variable in zip(sides, variables, strict=True))
+    fields, settings = sharing.once(("product fields", id(grid)), lambda: _shared_vertex(plan, grid, sharing))
     return VertexSet(
         codelet=VERTICES[variant.vertex],
         label="amp",
         tile=grid.tile,
         fields=fields,
-        operands=(*operands, Operand(partials.name, "out", regions)),
+        operands=(*operands, Operand(result.partials.name, "out", result.partial_regions())),
         settings={
             "inputs": problem.inputs_format,
             "partials": problem.partials_format,
@@ -202,6 +209,11 @@ def _product_vertices(
             **settings,
         },
     )
+
+
+def _shared_vertex(plan: DensePlan, grid: Grid, sharing: Sharing) -> tuple[dict[str, IntArray], dict[str, object]]:
+    fields, settings = _vertex(plan, grid)
+    return {name: sharing.array(values) for name, values in fields.items()}, settings
 
 
 def _vertex(plan: DensePlan, grid: Grid) -> tuple[dict[str, IntArray], dict[str, object]]:

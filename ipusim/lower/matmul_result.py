@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+
 import numpy as np
 
 from ipusim.cost.arithmetic import ceil_div
 from ipusim.ir.program import Home, Operand, Superstep, Variable, VertexSet
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
+from ipusim.ir.sharing import Made
 from ipusim.ir.tensor import Op
 from ipusim.lower.builder import Builder
 from ipusim.lower.grid import Grid, boxes, dense_index
@@ -32,13 +35,8 @@ class ProductResult:
         swapped = bool(plan.variant.swapped)
         outer_step = grid.outer_step if split.s_outer > 1 else 0
         self.step: Step = (0, outer_step, 0) if swapped else (0, 0, outer_step)
-        self.block = boxes(grid.groups, grid.rows, grid.outer, flip=swapped)
-        self.depth = int(grid.k.max()) + 1
-        order = np.lexsort((grid.k, dense_index(grid.g, grid.i, grid.j)))
-        first = order[:: self.depth]
-        self.blocks = Blocks(
-            grid.tile[order].reshape(-1, self.depth), self.block[first], problem.groups, self.step, split.s_outer
-        )
+        self.block, self.blocks, self.whole, self.unreduced = self._once("blocks", self._cut)
+        self.depth = self.blocks.depth
         formats_differ = problem.partials_format != problem.output_format
         self.accumulates = split.s_inner > 1
         self.casts = formats_differ and (self.accumulates or self.depth == 1)
@@ -46,8 +44,23 @@ class ProductResult:
         self.partials = (
             self._temporary("partials", problem.groups * self.depth, problem.partials_format)
             if needs_partials
-            else self._result(Home(grid.tile, self._whole(self.block)))
+            else self._result(self._once("home", lambda: builder.sharing.home(Home(grid.tile, self.whole))))
         )
+
+    def _once(self, what: str, make: Callable[[], Made], *further: Hashable) -> Made:
+        """Return what `make` makes of the grid alone; of the same grid, what it made the first time."""
+        return self.builder.sharing.once(("result", what, id(self.grid), *further), make)
+
+    def _cut(self) -> tuple[IntArray, Blocks, Regions, Shares]:
+        """Return the block of each tile, all blocks with the tiles that add them up, and who holds what at first."""
+        grid, sharing = self.grid, self.builder.sharing
+        block = sharing.array(boxes(grid.groups, grid.rows, grid.outer, flip=bool(self.plan.variant.swapped)))
+        depth = int(grid.k.max()) + 1
+        order = np.lexsort((grid.k, dense_index(grid.g, grid.i, grid.j)))
+        tile = sharing.array(grid.tile[order].reshape(-1, depth))
+        slices = self.plan.split.s_outer
+        blocks = Blocks(tile, sharing.array(block[order[::depth]]), self.plan.problem.groups, self.step, slices)
+        return block, blocks, sharing.regions(self._whole(block)), unreduced(depth)
 
     def _temporary(self, suffix: str, groups: int, dtype: str, home: Home | None = None) -> Variable:
         shape = (groups, self.shape[1], self.shape[2])
@@ -61,11 +74,18 @@ class ProductResult:
 
     def partial_regions(self) -> Regions:
         """Return the block of partial sums that each tile of the grid forms."""
+        return self.whole if self.depth == 1 else self._once("partials", self._partial_regions)
+
+    def _partial_regions(self) -> Regions:
         block = self.block.copy()
-        block[:, 0:2] += (self.grid.k * self.plan.problem.groups)[:, None] if self.depth > 1 else 0
-        return self._whole(block)
+        block[:, 0:2] += (self.grid.k * self.plan.problem.groups)[:, None]
+        return self.builder.sharing.regions(self._whole(block))
 
     def _shares_home(self, shares: Shares) -> Home:
+        """Return the home of runs of the result; `shares` are those before any reduction, or after a stage of it."""
+        return self._once("shares", lambda: self.builder.sharing.home(self._runs_home(shares)), id(shares))
+
+    def _runs_home(self, shares: Shares) -> Home:
         begin, end = shares.run(self.blocks.elements)
         block, member = np.nonzero(end > begin)
         regions = self.blocks.regions(
@@ -79,7 +99,7 @@ class ProductResult:
         steps: list[Superstep] = []
         compute: tuple[VertexSet, ...] = (multiply,)
         name = "multiply"
-        shares, source = unreduced(self.depth), self.partials
+        shares, source = self.unreduced, self.partials
         counts = matrices_after_stages(self.depth) if self.depth > 1 else ()
         for number, n_matrices in enumerate(counts, start=1):
             last = n_matrices == 1
@@ -98,23 +118,23 @@ class ProductResult:
             return self._temporary(f"sums{number}", self.shape[0] * n_matrices, dtype)
         if self.accumulates:
             return self._temporary("slice", self.shape[0], dtype)
-        return self._result(self._shares_home(next_shares(shares, 1)))
+        return self._result(self._shares_home(self._once("sum", lambda: next_shares(shares, 1), id(shares))))
 
     def _after_slice(self, shares: Shares, source: Variable) -> list[Superstep]:
         problem, split, op = self.plan.problem, self.plan.split, self.op
         steps: list[Superstep] = []
-        home = self._shares_home(shares)
         if self.accumulates:
-            sum_home = home
+            home = self._shares_home(shares)
             total = (
-                self._temporary("total", self.shape[0], problem.partials_format, sum_home)
+                self._temporary("total", self.shape[0], problem.partials_format, home)
                 if self.casts
-                else self._result(sum_home)
+                else self._result(home)
             )
             self._total = total
             add = self._elementwise("binary_1d", "add", home, (source, total), {"op": "add", "in_place": True})
             steps.append(Superstep(f"{op.name}/accumulate", op.name, (add,)))
         elif self.casts:
+            home = self._shares_home(shares)
             steps.append(Superstep(f"{op.name}/cast", op.name, (self._cast(home, source, self._result(home)),)))
         if split.s_outer > 1:
             owned = ceil_div(int(self.blocks.elements.max()), self.depth)

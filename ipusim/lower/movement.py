@@ -28,7 +28,7 @@ def lower_movement(builder: Builder, op: Op) -> None:
 
 def lower_view(builder: Builder, op: Op) -> None:
     """Make a tensor a view of another one with the same elements in the same order: nothing happens on the chip."""
-    builder.roots[op.outputs[0]] = builder.root(op.inputs[0])
+    builder.add_view(op.outputs[0], op.inputs[0])
 
 
 def move(builder: Builder, tensor: str, shape: tuple[int, int, int], home: Home) -> Variable:
@@ -40,7 +40,7 @@ def move(builder: Builder, tensor: str, shape: tuple[int, int, int], home: Home)
     sources = tuple(sorted({source.variable for source in placed.sources()}))
     sent = sum((home_bytes(builder.variables[each], n_tiles) for each in sources), np.zeros(n_tiles, dtype=np.int64))
     labels = (f"{name}/exchange", f"{name}/copy")
-    builder.steps.extend(relocate(name, labels, target.name, target, sent, sources, placed))
+    builder.steps.extend(relocate(builder.sharing, name, labels, target.name, target, sent, sources, placed))
     return target
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipusim.chip.model import Chip
 from ipusim.ir.movement import Repacking
 from ipusim.ir.program import Home, Superstep, Variable
 from ipusim.lower.builder import Builder
@@ -24,27 +23,31 @@ def bring(builder: Builder, op: str, tensor: str, shape: tuple[int, int, int], h
         return move(builder, tensor, shape, home)
     if current is None:
         return builder.create_input(tensor, shape, home)
+    home = builder.sharing.home(home)
     if current.shape == shape and same_home(current.home, home):
         return current
-    if same_place(current, shape, home):
+    key = ("same place", current.shape, id(current.home), shape, id(home))
+    if builder.sharing.once(key, lambda: same_place(current, shape, home)):
         return builder.place_view(tensor, shape, home, current)
     first = builder.first_place(tensor) if tensor in builder.graph.updates else None
     if first is not None and first.shape == shape and same_home(first.home, home):
         return first
     target = builder.place_tensor(tensor, shape, home)
-    builder.steps.extend(rearrangement(builder.chip, op, current, target))
+    builder.steps.extend(rearrangement(builder, op, current, target))
     return target
 
 
 def rearrangement(
-    chip: Chip, op: str, source: Variable, target: Variable, repacking: Repacking | None = None
+    builder: Builder, op: str, source: Variable, target: Variable, repacking: Repacking | None = None
 ) -> tuple[Superstep, ...]:
     """Return the supersteps that move a variable to another home: an exchange, then a copy on every tile.
 
     With a `repacking` the target has a storage of its own, with the elements in another order.
     """
     labels = (f"{op}/rearrange {target.storage}", f"{op}/copy {target.storage}")
-    sent = home_bytes(source, chip.n_tiles)
+    sharing, n_tiles = builder.sharing, builder.chip.n_tiles
+    key = ("home bytes", id(source.home), source.element_bytes)
+    sent = sharing.once(key, lambda: sharing.array(home_bytes(source, n_tiles)))
     if repacking is None:
-        return relocate(op, labels, source.name, target, sent)
-    return relocate(op, labels, target.name, target, sent, (source.name,), repacking)
+        return relocate(sharing, op, labels, source.name, target, sent)
+    return relocate(sharing, op, labels, target.name, target, sent, (source.name,), repacking)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ipusim.ir.movement import Movement, Repacking, Source
 from ipusim.ir.program import Operand, Program, Repeat, Superstep, TileArray, Transfers, Variable, VertexSet
-from ipusim.ir.regions import IntArray
+from ipusim.ir.regions import IntArray, Regions
 
 Unit = Superstep | Repeat
 Loop = tuple[int, int, int]
@@ -41,13 +41,14 @@ def outline(program: Program) -> Program | None:
     steps = list(program.steps)
     variables = dict(program.variables)
     copied: dict[int, VertexSet] = {}
+    numbers: dict[str, int] = {}
     for first, size, count in reversed(loops):
         originals = steps[first : first + size]
         bodies: list[Unit] = []
         for number in range(count):
             body = steps[first + number * size : first + (number + 1) * size]
             shared = [_with_code(unit, twin) if number else unit for unit, twin in zip(body, originals, strict=True)]
-            bodies += _called(shared, variables, copied)
+            bodies += _called(shared, variables, copied, numbers)
         steps[first : first + size * count] = bodies
     return replace(program, steps=tuple(steps), variables=variables)
 
@@ -63,6 +64,7 @@ class _Digests:
         self._program = program
         self._numbers: dict[object, int] = {}
         self._arrays: dict[int, tuple[IntArray | TileArray, bytes]] = {}
+        self._sizes: dict[tuple[int, int, int], tuple[Regions, IntArray]] = {}
 
     def number(self, unit: Unit) -> int:
         count = unit.count if isinstance(unit, Repeat) else 1
@@ -75,10 +77,17 @@ class _Digests:
 
     def _transfers(self, each: Transfers) -> object:
         element_bytes = self._program.variables[each.variable].element_bytes
-        arrays: list[IntArray | TileArray] = [each.regions.n_elements * element_bytes, each.source, each.group]
+        arrays: list[IntArray | TileArray] = [self._bytes(each.regions, element_bytes), each.source, each.group]
         arrays += [each.group_indptr, each.group_tiles]
         arrays += [array for array in (each.bytes_sent, each.bytes_received) if array is not None]
         return tuple(self._array(array) for array in arrays)
+
+    def _bytes(self, regions: Regions, element_bytes: int) -> IntArray:
+        """Return the bytes of each region; they are the same array for regions with the same bounds."""
+        key = (id(regions.begin), id(regions.end), element_bytes)
+        if key not in self._sizes:
+            self._sizes[key] = regions, regions.n_elements * element_bytes
+        return self._sizes[key][1]
 
     def _array(self, array: IntArray | TileArray) -> bytes:
         if id(array) not in self._arrays:
@@ -87,11 +96,17 @@ class _Digests:
 
 
 def _loops(signs: IntArray, weights: IntArray, begin: int, end: int) -> Iterator[Loop]:
-    """Yield the repetitions within a range of units: the one that saves most exchanges, then those around it."""
+    """Yield the repetitions within a range of units: the one that saves most exchanges, then those around it.
+
+    A repetition keeps the exchanges of its first body. So none of a size can save more than all exchanges but those of
+    the units in a row, as many, that have the fewest; and larger ones can save still less.
+    """
     best, saved = None, 0
     here = signs[begin:end]
     total = np.concatenate([[0], np.cumsum(weights[begin:end])])
     for size in range(1, len(here) // 2 + 1):
+        if total[-1] - (total[size:] - total[:-size]).min() <= saved:
+            break
         alike = np.concatenate([[False], here[:-size] == here[size:], [False]])
         edges = np.flatnonzero(alike[1:] != alike[:-1]).reshape(-1, 2)
         for first, last in edges[edges[:, 1] - edges[:, 0] >= size]:
@@ -115,10 +130,13 @@ def _with_code(unit: Unit, twin: Unit) -> Unit:
     return Repeat(unit.count, tuple(body))
 
 
-def _called(body: Sequence[Unit], variables: dict[str, Variable], copied: dict[int, VertexSet]) -> list[Unit]:
+def _called(
+    body: Sequence[Unit], variables: dict[str, Variable], copied: dict[int, VertexSet], numbers: dict[str, int]
+) -> list[Unit]:
     """Return the units of one body with copies of what it sends but has not made; declare these in `variables`.
 
-    `copied` has the vertices that have copied a home before, by its identity.
+    `copied` has the vertices that have copied a home before, by its identity; `numbers` how many copies of each
+    variable there are.
     """
     steps: list[Unit] = []
     made: set[str] = set()
@@ -127,7 +145,7 @@ def _called(body: Sequence[Unit], variables: dict[str, Variable], copied: dict[i
         wanted = dict.fromkeys(name for name in _sent(unit) if name not in made and name not in copies)
         new = [variables[name] for name in wanted if variables[name].home is not None]
         for variable in new:
-            copies[variable.name] = _declare(variables, variable)
+            copies[variable.name] = _declare(variables, variable, numbers)
         if new:
             op = _body(unit)[0].op
             steps.append(Superstep(f"{op}/copy in", op, compute=tuple(_copy(variable, copied) for variable in new)))
@@ -153,10 +171,14 @@ def _made(step: Superstep) -> set[str]:
     return made | set(step.streams)
 
 
-def _declare(variables: dict[str, Variable], variable: Variable) -> str:
-    name, number = f"{variable.name}.in", 2
+def _declare(variables: dict[str, Variable], variable: Variable, numbers: dict[str, int]) -> str:
+    """Declare a copy of a variable; `numbers` has how many of each there are already."""
+    number = numbers.get(variable.name, 1)
+    name = f"{variable.name}.in" if number == 1 else f"{variable.name}.in#{number}"
     while name in variables:
-        name, number = f"{variable.name}.in#{number}", number + 1
+        number += 1
+        name = f"{variable.name}.in#{number}"
+    numbers[variable.name] = number
     variables[name] = replace(variable, name=name, kind="copy", tensor="", index=None, over="")
     return name
 
@@ -185,20 +207,24 @@ def _renamed(step: Superstep, copies: dict[str, str]) -> Superstep:
     """Return a superstep that uses copies instead of their originals."""
     if not copies:
         return step
-    exchange = tuple(
-        replace(
-            each,
-            variable=copies.get(each.variable, each.variable),
-            origins=tuple(copies.get(name, name) for name in each.origins),
-        )
-        for each in step.exchange
-    )
+    exchange = tuple(_sending(each, copies) for each in step.exchange)
     return replace(step, compute=tuple(_of_copies(vertices, copies) for vertices in step.compute), exchange=exchange)
 
 
+def _sending(transfers: Transfers, copies: dict[str, str]) -> Transfers:
+    if copies.keys().isdisjoint((transfers.variable, *transfers.origins)):
+        return transfers
+    origins = tuple(copies.get(name, name) for name in transfers.origins)
+    return replace(transfers, variable=copies.get(transfers.variable, transfers.variable), origins=origins)
+
+
 def _of_copies(vertices: VertexSet, copies: dict[str, str]) -> VertexSet:
-    operands = tuple(_operand(each, copies) for each in vertices.operands)
     payload = vertices.payload
+    if not isinstance(payload, Movement | Repacking) and copies.keys().isdisjoint(
+        each.variable for each in vertices.operands
+    ):
+        return vertices
+    operands = tuple(_operand(each, copies) for each in vertices.operands)
     if isinstance(payload, Movement):
         payload = _movement(payload, copies)
     if isinstance(payload, Repacking):

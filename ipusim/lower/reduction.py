@@ -153,14 +153,14 @@ def build_stage(
     arrays = (blocks.tile, blocks.box, shares.matrix, shares.position, shares.parts)
     numbers = (blocks.groups, blocks.step, blocks.count, shares.n_matrices, n_matrices)
     key = ("reduction stage", *(id(sharing.array(array)) for array in arrays), *numbers)
-    stage = sharing.once(key, lambda: _new_stage(blocks, shares, n_matrices))
+    stage = sharing.once(key, lambda: _new_stage(blocks, shares, n_matrices, sharing))
     inputs, outputs = stage.vertices.operands
     operands = (replace(inputs, variable=source.name), replace(outputs, variable=target.name))
     vertices = replace(stage.vertices, operands=operands, settings=settings)
     return Stage(replace(stage.exchange, variable=source.name), vertices, stage.shares)
 
 
-def _new_stage(blocks: Blocks, shares: Shares, n_matrices: int) -> Stage:
+def _new_stage(blocks: Blocks, shares: Shares, n_matrices: int, sharing: Sharing) -> Stage:
     """Return a stage whose variables have no name yet."""
     after = next_shares(shares, n_matrices)
     begin, end = after.run(blocks.elements)
@@ -213,4 +213,4 @@ def _new_stage(blocks: Blocks, shares: Shares, n_matrices: int) -> Stage:
         group_indptr=np.arange(len(chosen) + 1, dtype=np.int64),
         group_tiles=tile[vertex[chosen]],
     )
-    return Stage(exchange, vertices, after)
+    return Stage(sharing.transfers(exchange), sharing.vertices(vertices), after)

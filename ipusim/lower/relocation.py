@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ipusim.ir.program import FROM_HOME, Superstep, Transfers, Variable, VertexSet
 from ipusim.ir.regions import IntArray
+from ipusim.ir.sharing import Sharing
 from ipusim.lower.homes import home_bytes
 
 
 def relocate(
+    sharing: Sharing,
     op: str,
     labels: tuple[str, str],
     moving: str,
@@ -25,6 +29,8 @@ def relocate(
 
     Parameters
     ----------
+    sharing : Sharing
+        Of the program.
     op : str
         Operator that wants it.
     labels : tuple of two str
@@ -40,21 +46,29 @@ def relocate(
     payload : object
         Which elements the target consists of; None where it has those of its storage.
     """
+    key = ("relocation", id(target.home), target.element_bytes, target.shape[2])
+    transfers, copy = sharing.once(key, lambda: _to_home(target, len(sent), sharing))
+    transfers = replace(transfers, variable=moving, bytes_sent=sent, origins=origins)
+    copy = replace(copy, settings={"target": target.storage, "variable": target.name}, payload=payload)
+    exchange, place = labels
+    return Superstep(exchange, op, exchange=(transfers,)), Superstep(place, op, compute=(copy,))
+
+
+def _to_home(target: Variable, n_tiles: int, sharing: Sharing) -> tuple[Transfers, VertexSet]:
+    """Return the exchange and the copy that fill a home, which do not say yet where the elements come from."""
     assert target.home is not None
-    received = home_bytes(target, len(sent))
+    received = sharing.array(home_bytes(target, n_tiles))
     pieces = target.home.regions
     n = len(pieces)
-    transfer = Transfers(
-        variable=moving,
+    transfers = Transfers(
+        variable="",
         label="rearrange",
         source=np.full(n, FROM_HOME, dtype=np.int32),
         regions=pieces,
         group=np.arange(n, dtype=np.int32),
         group_indptr=np.arange(n + 1, dtype=np.int64),
         group_tiles=target.home.tile,
-        bytes_sent=sent,
         bytes_received=received,
-        origins=origins,
     )
     tiles = np.flatnonzero(received).astype(np.int32)
     copy = VertexSet(
@@ -67,8 +81,5 @@ def relocate(
             "element_bytes": np.full(len(tiles), target.element_bytes, dtype=np.int64),
         },
         operands=(),
-        settings={"target": target.storage, "variable": target.name},
-        payload=payload,
     )
-    exchange, place = labels
-    return Superstep(exchange, op, exchange=(transfer,)), Superstep(place, op, compute=(copy,))
+    return sharing.transfers(transfers), sharing.vertices(copy)

@@ -118,12 +118,12 @@ def bring_packed(builder: Builder, op: str, name: str, place: Variable, home: Ho
         return current
     if same_order:
         target = _pack(builder, builder.place_tensor(name, place.shape, home), name, place)
-        builder.steps.extend(rearrangement(builder.chip, op, current, target))
+        builder.steps.extend(rearrangement(builder, op, current, target))
         return target
     declared = builder.add_variable(f"{name}.repacked", place.shape, current.dtype, "temporary", home)
     target = _pack(builder, declared, name, place)
     repacking = Repacking(Source(current.name, current.storage), _order(current, target))
-    builder.steps.extend(rearrangement(builder.chip, op, current, target, repacking))
+    builder.steps.extend(rearrangement(builder, op, current, target, repacking))
     return target
 
 

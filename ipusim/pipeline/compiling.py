@@ -57,6 +57,8 @@ class Compiled:
         The same as levers, in the order in which they were taken.
     layout : Layout
         What ops have decided together.
+    lowered : Program or None
+        The program as the lowering left it, which outlining and results in place start from.
     """
 
     workload: Workload
@@ -68,6 +70,7 @@ class Compiled:
     choice: Choice = NO_CHOICE
     levers_taken: tuple[Lever, ...] = ()
     layout: Layout = GREEDY
+    lowered: Program | None = None
 
     @property
     def plans(self) -> dict[str, Plan]:
@@ -151,9 +154,32 @@ def compile_to_fit(workload: Workload, chip: Chip, graph: Graph) -> Compiled:
         return compiled
     from ipusim.pipeline.fitting import fit
 
-    fitting = fit(compiled, lambda choice: compile_graph(workload, chip, graph, choice=choice), kinds)
+    fitting = fit(compiled, lambda base, choice: _recompile(base, graph, choice), kinds)
     write_levers(key, graph, fitting.choice, fitting.levers_taken)
     return fitting
+
+
+def _recompile(base: Compiled, graph: Graph, choice: Choice) -> Compiled:
+    """Return a workload compiled with another choice; what `base`, where that was another one, has in common is kept.
+
+    Parameters
+    ----------
+    base : Compiled
+    graph : Graph
+        As it is before any choice.
+    choice : Choice
+    """
+    apart = choice == NO_CHOICE or replace(choice, outlined=base.choice.outlined) != base.choice
+    if apart or base.lowered is None or base.layout.choices or base.layout.packed:
+        return compile_graph(base.workload, base.chip, graph, choice=choice)
+    program, memory = _finish(base.lowered, base.chip, choice.outlined)
+    return replace(base, program=program, memory=memory, choice=choice, layout=GREEDY)
+
+
+def _finish(lowered: Program, chip: Chip, outlined: bool) -> tuple[Program, MemoryMap]:
+    """Return a lowered program, with shared exchange code and results in place, and its memory."""
+    shared = outline(lowered) if outlined else None
+    return with_room(in_place(shared or lowered), chip)
 
 
 def _cannot_fit(compiled: Compiled) -> bool:
@@ -223,9 +249,8 @@ def compile_graph(
         return Compiled(workload, chip, graph, plans, None, None, choice)
     network = (layout or workload.compile.layout) == "network" and choice == NO_CHOICE
     laid = lay_out(graph, plans, chip, options, network)
-    outlined = outline(laid.program) if choice.outlined else None
-    program, memory = with_room(in_place(outlined or laid.program), chip)
-    return Compiled(workload, chip, graph, laid.plans, program, memory, choice, layout=laid.layout)
+    program, memory = _finish(laid.program, chip, choice.outlined)
+    return Compiled(workload, chip, graph, laid.plans, program, memory, choice, (), laid.layout, laid.program)
 
 
 def _in_dram(graph: Graph, names: Collection[str]) -> Graph:

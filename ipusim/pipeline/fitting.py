@@ -18,7 +18,8 @@ from ipusim.pipeline.levers import candidates
 MOST_TRIALS = 16
 """Programs that are compiled in search of one that fits."""
 
-Compile = Callable[[Choice], Compiled]
+Compile = Callable[[Compiled, Choice], Compiled]
+"""Compiles a workload that is compiled already with another choice."""
 
 
 def fit(compiled: Compiled, compile_with: Compile, kinds: Sequence[str] = LEVERS) -> Compiled:
@@ -45,7 +46,7 @@ def fit(compiled: Compiled, compile_with: Compile, kinds: Sequence[str] = LEVERS
             if trials == MOST_TRIALS:
                 return compiled
             trials += 1
-            tried = compile_with(candidate.choice)
+            tried = compile_with(best, candidate.choice)
             saved = min(_demand(best) - _demand(tried), excess)
             if saved > 0 and candidate.lever.added_cycles / saved < price:
                 price = candidate.lever.added_cycles / saved
@@ -68,7 +69,7 @@ def _needed(fitting: Compiled, compile_with: Compile) -> Compiled:
     for lever in sorted(fitting.levers_taken, key=lambda each: -each.added_cycles):
         if lever is last:
             continue
-        tried = compile_with(_without(best.choice, lever))
+        tried = compile_with(best, _without(best.choice, lever))
         if tried.fits:
             best = replace(tried, levers_taken=tuple(each for each in best.levers_taken if each is not lever))
     return replace(best, levers_taken=_merged(best.levers_taken))

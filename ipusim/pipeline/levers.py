@@ -7,10 +7,12 @@ from dataclasses import replace
 from math import ceil
 
 from ipusim.engine.charges import charges_of
+from ipusim.engine.memory import MemoryMap
 from ipusim.engine.timing import time_program, vertex_cycles
 from ipusim.formats import number_format
 from ipusim.ir.graph import Graph
 from ipusim.ir.program import Program
+from ipusim.ir.sharing import Key, vertices_key
 from ipusim.ir.tensor import Op
 from ipusim.lower.outlining import outline
 from ipusim.pipeline.choice import Candidate, Lever, Peak
@@ -55,9 +57,13 @@ def _outlined(compiled: Compiled, program: Program) -> Iterator[Candidate]:
     chip, charges = compiled.chip, charges_of(compiled.chip)
     steps = [step for step, _ in outlined.supersteps()]
     copies = [step for step in steps if any(vertices.label == "copy in" for vertices in step.compute)]
+    longest: dict[Key, int] = {}
+    for vertices in (vertices for step in copies for vertices in step.compute):
+        key = vertices_key(vertices, outlined)
+        if key not in longest:
+            longest[key] = int(vertex_cycles(vertices, chip, charges).max(initial=0))
     cycles = sum(
-        charges.compute_set_cycles
-        + sum(int(vertex_cycles(vertices, chip, charges).max(initial=0)) for vertices in step.compute)
+        charges.compute_set_cycles + sum(longest[vertices_key(vertices, outlined)] for vertices in step.compute)
         for step in copies
     )
     ops = dict.fromkeys(step.op for step in steps if step.code)
@@ -77,7 +83,7 @@ def _recomputed(compiled: Compiled, program: Program, peak: Peak) -> Iterator[Ca
         for item, _ in memory.contents(peak.tile)
         if item.category == "tensors" and item.name in program.variables
     ]
-    trace = None
+    trace, first, last = None, _first_steps(program), _last_steps(program, memory)
     for tensor, _ in waiting:
         maker = graph.producer(tensor)
         if maker is None or tensor in graph.outputs or tensor in compiled.choice.recomputed or not is_cheap(maker):
@@ -87,8 +93,9 @@ def _recomputed(compiled: Compiled, program: Program, peak: Peak) -> Iterator[Ca
         if len(earlier) == len(readers) or peak.op in {op.name for op in readers}:
             continue
         later = readers[len(earlier) :]
-        if not _are_there(compiled, program, maker, later[0]):
-            continue
+        when = first.get(later[0].name)
+        if when is None or any(last.get(program.roots.get(name, name), -1) < when for name in maker.inputs):
+            continue  # what it is made of is no longer on the tiles
         trace = trace or time_program(program, compiled.chip)
         cycles = trace.op_cycles(maker.name)
         group = {
@@ -100,22 +107,23 @@ def _recomputed(compiled: Compiled, program: Program, peak: Peak) -> Iterator[Ca
         yield Candidate(lever, replace(compiled.choice, recomputed=recomputed))
 
 
-def _are_there(compiled: Compiled, program: Program, maker: Op, reader: Op) -> bool:
-    """Return whether what an op reads is still on the tiles when another op runs."""
-    memory = compiled.memory
-    assert memory is not None
-    steps = [step for step, _ in program.supersteps()]
-    when = next(
-        (index for index, step in enumerate(steps) if step.op == reader.name or reader.name in step.fused), None
-    )
-    if when is None:
-        return False
+def _first_steps(program: Program) -> dict[str, int]:
+    """Return the first superstep of each op, or of the one that it is fused into."""
+    first: dict[str, int] = {}
+    for index, (step, _) in enumerate(program.supersteps()):
+        for op in (step.op, *step.fused):
+            first.setdefault(op, index)
+    return first
+
+
+def _last_steps(program: Program, memory: MemoryMap) -> dict[str, int]:
+    """Return the last superstep in which each storage is on the tiles."""
     last: dict[str, int] = {}
     for item in memory.allocations:
         if item.name in program.variables:
             storage = program.variables[item.name].storage
             last[storage] = max(item.last, last.get(storage, 0))
-    return all(last.get(program.roots.get(name, name), -1) >= when for name in maker.inputs)
+    return last
 
 
 def _alike(graph: Graph, tensor: str, maker: Op) -> list[str]:

@@ -103,6 +103,7 @@ def plan_graph(
     """
     plans: dict[str, Plan | Unplannable] = {}
     placements: Placements = {}
+    dense: dict[tuple[MatMulProblem, PlanOptions], DensePlan | None] = {}
     common = options
 
     def options_of(name: str) -> PlanOptions:
@@ -126,7 +127,9 @@ def plan_graph(
             plans[op.name] = _plan_sparse(graph, op, chip, options, placements)
             continue
         problem = matmul_problem(graph, op)
-        plan = plan_matmul(problem, chip, options)
+        if (problem, options) not in dense:
+            dense[problem, options] = plan_matmul(problem, chip, options)
+        plan = dense[problem, options]
         plans[op.name] = plan or Unplannable(op.name, _reason(problem, chip), problem)
     return plans
 

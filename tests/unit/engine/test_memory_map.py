@@ -3,10 +3,12 @@
 import numpy as np
 from handmade import cases, even_cases, lower_by_hand, problem_of
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ipusim.chip.load import load_chip
-from ipusim.engine.memory import CATEGORIES, map_memory
-from ipusim.ir.program import Repeat
+from ipusim.engine.memory import CATEGORIES, map_memory, shared_memory
+from ipusim.ir.program import Home, Program, Repeat, Variable
+from ipusim.ir.regions import whole_boxes
 from ipusim.pipeline.compiling import compile_workload
 from ipusim.plan.dense_estimate import AMP_1X1, Split, Variant
 
@@ -124,3 +126,23 @@ def test_a_large_product_fits_a_bow_beside_its_operands():
     # p_n 14, p_k 13: all the columns of X that a tile needs, of 293 x 320 elements, lie beside its share of everything.
     assert 3 * 4096 * 4096 * 2 / BOW.n_tiles + 293 * 320 * 2 < compiled.memory.max_tile_bytes
     assert compiled.memory.fits
+
+
+@given(st.lists(st.integers(0, 5), max_size=30), st.randoms())
+def test_variables_over_each_other_are_in_the_memory_of_the_first(distances, random):
+    home = Home(np.zeros(1, dtype=np.int32), whole_boxes(np.array([[0, 1, 0, 1, 0, 4]])))
+    over = [f"v{index - distance}" if 0 < distance <= index else "" for index, distance in enumerate(distances)]
+    order = list(range(len(over)))
+    random.shuffle(order)
+    variables = {
+        f"v{index}": Variable(f"v{index}", (1, 1, 4), "float16", "tensor", f"v{index}", 2, home, over=over[index])
+        for index in order
+    }
+    expected: dict[str, list[str]] = {}
+    for name in variables:
+        root = name
+        while variables[root].over:
+            root = variables[root].over
+        expected.setdefault(root, []).append(name)
+    groups = shared_memory(Program("views", 4, variables, (), {}, {}))
+    assert [[each.name for each in members] for members in groups] == list(expected.values())

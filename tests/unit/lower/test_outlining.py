@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ipusim.chip.load import load_chip
 from ipusim.engine.execution import execute_program
 from ipusim.engine.memory import map_memory
 from ipusim.engine.timing import time_program
 from ipusim.frontends.values import tensor_values
-from ipusim.lower.outlining import outline
+from ipusim.lower.outlining import _loops, outline
 from ipusim.lower.verify import verify_program
 from ipusim.pipeline.compiling import compile_workload
 
@@ -69,3 +71,36 @@ def test_layers_of_other_shapes_are_not_alike():
     document = layers(2)
     document["tensors"]["w1"] = {"shape": [32, 16]}
     assert outline(compile_workload(document, TINY).program) is None
+
+
+def best_repetition(signs, weights):
+    """Return first unit, size and count of what saves most exchanges; of equals, the shortest and then the first."""
+    best, saved = None, 0
+    for size in range(1, len(signs) // 2 + 1):
+        first = 0
+        while first + 2 * size <= len(signs):
+            last = first
+            while last + size < len(signs) and signs[last] == signs[last + size]:
+                last += 1
+            count = (last - first) // size + 1
+            saving = sum(weights[first + size : first + count * size])
+            if saving > saved:
+                best, saved = (first, size, count), saving
+            first = last + 1
+    return best
+
+
+units = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=24)
+repeated = st.tuples(units, units, st.integers(2, 5), units).map(
+    lambda parts: parts[0] + parts[1] * parts[2] + parts[3]
+)
+
+
+@given(units | repeated)
+def test_the_repetition_that_saves_most_is_found(sequence):
+    signs, weights = ([unit[which] for unit in sequence] for which in (0, 1))
+    # units of one sign have the same exchanges
+    weights = [weights[signs.index(sign)] for sign in signs]
+    found = list(_loops(np.array(signs, dtype=np.int64), np.array(weights, dtype=np.int64), 0, len(signs)))
+    best = best_repetition(signs, weights)
+    assert best in found if best else not found

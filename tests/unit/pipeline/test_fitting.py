@@ -51,7 +51,7 @@ def search(monkeypatch: pytest.MonkeyPatch, start: int, saved: list[int]) -> tup
     """Fit a program of `start` bytes; outlining, recomputing, smaller temporaries and streaming save `saved` bytes."""
     tried: list[Choice] = []
 
-    def compile_with(choice: Choice) -> Invented:
+    def compile_with(_before: Invented, choice: Choice) -> Invented:
         tried.append(choice)
         return Invented(choice, start - sum(n for n, taken in zip(saved, held(choice), strict=True) if taken))
 

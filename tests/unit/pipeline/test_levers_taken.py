@@ -8,10 +8,12 @@ from handmade import document, problem_of
 import ipusim
 from ipusim.chip.load import load_chip
 from ipusim.errors import BadInputError
+from ipusim.frontends.build import build_graph
 from ipusim.frontends.entries import CompileEntry
 from ipusim.ir.tensor import Sparsity
+from ipusim.lower.printer import print_program
 from ipusim.pipeline.choice import Choice, Lever
-from ipusim.pipeline.compiling import compile_workload
+from ipusim.pipeline.compiling import compile_graph, compile_workload
 from ipusim.pipeline.recomputing import SUFFIX
 from ipusim.pipeline.remembering import fitting_key, read_levers, write_levers
 from ipusim.plan.cache import write_entry
@@ -70,6 +72,18 @@ def test_repeated_layers_share_code_where_that_is_enough():
     assert compiled.fits
     assert kinds(compiled) == ["outline"]
     assert not compile_workload(chain(16, "none"), small).fits
+
+
+def test_a_trial_keeps_what_the_program_before_it_has_in_common():
+    need = compile_workload(chain(16, "none"), TINY).memory.max_tile_bytes
+    small = TINY.replace(tile_sram_bytes=need - 256, interleaved_sram_bytes=0, sram_element_bytes=1)
+    taken = compile_workload(chain(16, ["outline"]), small)
+    again = compile_graph(taken.workload, small, build_graph(taken.workload), choice=taken.choice)
+    assert taken.choice.outlined
+    assert print_program(taken.program) == print_program(again.program)
+    assert list(taken.program.variables) == list(again.program.variables)
+    assert (taken.memory.peak_bytes == again.memory.peak_bytes).all()
+    assert (taken.plans, taken.layout) == (again.plans, again.layout)
 
 
 def test_weights_stream_where_nothing_else_is_enough():
