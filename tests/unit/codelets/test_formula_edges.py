@@ -133,3 +133,15 @@ def test_loops_in_place_of_floats() -> None:
     for op, slots in (("tanh", 10), ("relu", 2), ("abs", 1)):
         settings = {"op": op, "dtype": "float32", "in_place": True}
         assert codelet("unary_1d").cycles({"elements": 96}, settings, CHIP) == 20 + 6 * (55 + 8 * slots)
+
+
+def test_pieces_at_the_end_of_a_worker() -> None:
+    # 3 lines of 5 on two workers: 5 and 2, or 3 and 5 elements
+    for units, floats, partials in ((16, False, False), (8, False, True), (8, True, True)):
+        slots = [amp_nx1.worker_cycles(each, units, floats, partials) for each in ((5, 2), (3, 5))]
+        assert amp_nx1.field_slots(3, 5, units, floats, partials, 2) == (max(slots), min(slots))
+
+
+def test_every_pass_of_quarters_runs_at_every_position() -> None:
+    found = [amp_nx1.quarter_vertex_cycles(61, 40, 1, 1, 1, passes, 64, 3, 2, 6) for passes in (1, 3)]
+    assert found[1] - found[0] == 2 * (3 * 2) * 6 * 61

@@ -451,3 +451,12 @@ def test_vectors_of_a_data_path() -> None:
     chip = SimpleNamespace(data_path_bytes=8)
     assert [vector_elements(chip, each) for each in ("float8_e4m3", "float16", "float32", "int32")] == [8, 4, 2, 4]
     assert vector_elements(SimpleNamespace(data_path_bytes=2), "float32") == 1
+
+
+def test_single_non_zeros_of_floats() -> None:
+    # the published figures of 10 rows of 5 non-zeros by 4 columns
+    fields = {"worker_rows": 10, "worker_non_zeros": 50, "worker_cols": 4}
+    for dtype, expected in (("float16", 1086), ("float32", 1260)):
+        settings = {"inputs": dtype, "partials": dtype}
+        assert cycles("static_element_wise", fields, settings, BOW) == expected
+        assert cycles("static_element_wise", fields, settings | {"n_m": True}, BOW) == expected

@@ -31,6 +31,11 @@ def test_roots_are_exact(a: int, degree: int) -> None:
     assert floor_root(a * a, 2) == a == math.isqrt(a * a)
 
 
+def test_roots_of_what_floats_round_up() -> None:
+    assert int((2**60 - 1) ** 0.5) == 2**30
+    assert floor_root(2**60 - 1, 2) == 2**30 - 1
+
+
 def test_a_loop_of_one_turn_branches_once() -> None:
     assert [loop_cycles(n) for n in (1, 2, 3)] == [1, 7, 13]
 
