@@ -37,7 +37,9 @@ from ipusim.codelets.registry import codelet
 from ipusim.codelets.sparse_block_transpose_grad_w import block_transpose_grad_w_cycles
 from ipusim.codelets.sparse_bucket_transpose import bucket_transpose_cycles
 from ipusim.codelets.sparse_gather import gather_cycles
+from ipusim.codelets.static_block import static_block_cycles
 from ipusim.codelets.vectors import vector_elements
+from ipusim.cost.sparse_units import listed_block_cycles, listed_row_cycles, sparse_units
 
 BOW = load_chip("bow")
 CHIP = SimpleNamespace(worker_contexts=6, data_path_bytes=8, copy_bytes_per_cycle=4)
@@ -460,3 +462,29 @@ def test_single_non_zeros_of_floats() -> None:
         settings = {"inputs": dtype, "partials": dtype}
         assert cycles("static_element_wise", fields, settings, BOW) == expected
         assert cycles("static_element_wise", fields, settings | {"n_m": True}, BOW) == expected
+
+
+@pytest.mark.parametrize(("inputs", "partials", "units"), [("float16", "float32", 8), ("float32", "float32", 16)])
+def test_block_lists_of_other_formats(inputs: str, partials: str, units: int) -> None:
+    listed = BOW.replace(amp_block4_fraction=1.0, interleaved_load_bytes=64)
+    settings = {"inputs": inputs, "partials": partials, "block_size": 4}
+    offered = sparse_units(listed, 4, inputs, partials)
+    assert offered.column_slots > 0
+    single = inputs == "float32"
+    load = 8 if single else 4
+    block = listed_block_cycles(12, load, offered.column_slots, offered.block_fill_slots, 6)
+    row = listed_row_cycles(offered.list_fill_slots, 6)
+    # one by one: the load, 15 cycles, and on six workers 14 (19) - 3 slots and 4 (2) for each of 12 columns
+    one = load + 15 + 6 * ((14 if single else 19) - 3 + 12 * (4 if single else 2))
+    assert block + row <= one
+    fields = {"own_sub_groups": 2, "other_sub_groups": 0, "rows": 3, "blocks": 30, "worker_cols": 12}
+    assert dynamic_block.conv_units_of(BOW, inputs, partials) == units
+    saved = cycles("dynamic_block", fields, settings, BOW) - cycles("dynamic_block", fields, settings, listed)
+    assert saved == 30 * (one - block) - 3 * row
+    # the static vertex: a header, and for each row and block what is less
+    static = static_block_cycles(3, 30, 12, 4, single, 6, BOW.amp_load_bytes_per_cycle, *offered[:3])
+    bare = static_block_cycles(3, 30, 12, 4, single, 6, BOW.amp_load_bytes_per_cycle)
+    assert static < bare
+    fields = {"rows": 3, "blocks": 30, "worker_cols": 12, "cols": 40}
+    assert cycles("static_block", fields, settings, listed) == static
+    assert cycles("static_block", fields, settings, BOW) == bare
