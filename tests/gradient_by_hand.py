@@ -8,7 +8,7 @@ import numpy as np
 
 from ipusim.chip.model import Chip
 from ipusim.engine.execution import execute_program
-from ipusim.engine.values import unpacked
+from ipusim.engine.initial import unpacked
 from ipusim.frontends.build import build_graph
 from ipusim.frontends.workload import load_workload
 from ipusim.ir.graph import Graph

@@ -25,12 +25,13 @@ from ipusim.engine.bounds import (
     identical,
 )
 from ipusim.engine.check_conv import compare_convolution
+from ipusim.engine.initial import unpacked
 from ipusim.engine.op_check import OpCheck
 from ipusim.engine.pooling import compare_pool
 from ipusim.engine.rounding import rounded_format
 from ipusim.engine.scattering import compare_scatter
 from ipusim.engine.stencil import compare_stencil
-from ipusim.engine.values import Values, unpacked
+from ipusim.engine.values import Values
 from ipusim.formats import Format, scale_of
 from ipusim.formats.scale import AUTO
 from ipusim.frontends.patterns import tensor_blocks

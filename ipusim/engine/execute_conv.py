@@ -66,7 +66,7 @@ class Products:
     blocks: IntArray
 
 
-def convolve(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
+def convolve(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
     """Execute the multiplying vertices of a convolution."""
     x, w, out = operands
     work = vertices.payload
@@ -77,7 +77,10 @@ def convolve(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
     depth = depth_of(work)
     images = x.values.reshape(problem.batch, grid.x.channels, *problem.field_in)
     result = out.values.reshape(-1, grid.y.channels, *problem.field_out)
-    factors = _factors(w.values.reshape(w.values.shape[0], problem.in_channels, *problem.kernel), depth)
+    kernels = w.values.reshape(w.values.shape[0], problem.in_channels, *problem.kernel)
+    room = values.buffers
+    factors = room.take(len(kernels) * len(depth.table)).reshape(1, len(kernels), -1)
+    workers.do(lambda _workers: _write_factors(kernels, depth, factors[0]))
     sliding = np.array([*problem.stride, *problem.dilation, *problem.before], dtype=np.int64)
     panels = _panels(work, x, depth)
     products = _products(work, out)
@@ -88,12 +91,13 @@ def convolve(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
         panel = products.panel[chosen]
         shift = int(panels.column[begin])
         columns = int(panels.column[end - 1] + panels.outputs[end - 1]) - shift
-        windows = np.empty((1, int(panels.rows[begin:end, 12].max()), columns), dtype=np.float32)
+        deepest = int(panels.rows[begin:end, 12].max())
+        windows = room.take(deepest * columns).reshape(1, deepest, columns)
         gather = partial(
             gather_windows, images, panels.rows[begin:end], panels.column[begin:end] - shift, depth.table, sliding
         )
         workers.run(partial(gather, windows[0]), end - begin)
-        sums = np.empty((1, problem.out_channels, columns), dtype=np.float32)
+        sums = room.take(problem.out_channels * columns).reshape(1, problem.out_channels, columns)
         first, length = panels.rows[panel, 11], panels.rows[panel, 12]
         low = panels.column[panel] - shift
         rows = products.first_row[chosen]
@@ -112,14 +116,16 @@ def convolve(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, 
         )
         blocks = np.concatenate([products.blocks[chosen], rows[:, None], low[:, None]], axis=1)
         workers.run(partial(scatter_blocks, sums[0], blocks, result), len(blocks))
+        room.give(windows.reshape(-1))
+        room.give(sums.reshape(-1))
+    room.give(factors.reshape(-1))
 
 
-def _factors(w: F32Array, depth: Depth) -> F32Array:
-    """Return the weights as one matrix [1, output channels, products of all parts], zeros where a product is one."""
+def _write_factors(w: F32Array, depth: Depth, factors: F32Array) -> None:
+    """Write the weights as one matrix [output channels, products of all parts], zeros where a product is one."""
     channel, ky, kx = depth.table.T
-    factors = np.ascontiguousarray(w[:, channel, ky, kx])
+    factors[:] = w[:, channel, ky, kx]
     factors[:, channel < 0] = np.float32(0.0)
-    return factors[None]
 
 
 def _panels(work: ConvWork, x: Bound, depth: Depth) -> Panels:

@@ -77,7 +77,7 @@ def store(vertices: VertexSet, operands: tuple[Bound, ...], values: Values, work
     plan, problem = _plan(vertices), _plan(vertices).problem
     result = operands[0]
     out = result.values.reshape(-1)
-    out[:] = 0
+    workers.do(lambda _workers: out.fill(0.0))
     if "source" not in vertices.settings:
         return
     partials = _partials(plan, values.flat(str(vertices.settings["source"])))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ipusim.engine.executors import Bound, executor
+from ipusim.engine.initial import Initial
 from ipusim.engine.residency import Residency
 from ipusim.engine.rounding import NEAREST, Rounding
 from ipusim.engine.values import F32Array, Values, last_uses, stationary_variables, written_storages
@@ -68,7 +69,6 @@ def execute_program(
     progress: Progress | None = None,
     after_op: AfterOp | None = None,
     rounding: Rounding = NEAREST,
-    schedule: Schedule | None = None,
 ) -> dict[str, F32Array]:
     """Run a program on values.
 
@@ -88,8 +88,6 @@ def execute_program(
         still there.
     rounding : Rounding
         How results are rounded to narrow formats; by default to nearest.
-    schedule : Schedule, optional
-        Of the program (:func:`schedule_program`); saves time where it runs again and again.
 
     Returns
     -------
@@ -105,27 +103,54 @@ def execute_program(
     VerifierError
         The program has vertices that nothing can execute.
     """
-    known = schedule or schedule_program(program)
-    held = Values(program, values, known.written, rounding)
+    schedule = schedule_program(program)
+    held = Values(program, Initial(program).arrays(values, schedule.written), rounding)
     residency = Residency(program) if verify else None
-    meter = _Meter(program, progress)
     with Workers(threads or available_threads(), reports=progress is not None) as workers:
-        for index, step in enumerate(program.steps):
-            for superstep, iteration in _rounds(step):
-                if residency is not None:
-                    residency.run(superstep, iteration)
-                for vertices in superstep.compute:
-                    meter.start(superstep.name, vertices)
-                    for now in iterations(vertices) if iteration is None else (iteration,):
-                        _run(program, superstep.name, known.stationary, vertices, now, held, workers, meter)
-            if after_op is not None:
-                for op in known.ops_at.get(index, ()):
-                    after_op(op, held)
-            for storage in known.releases_at.get(index, ()):
-                held.release(storage)
+        run_supersteps(program, schedule, held, workers, residency, progress, after_op)
     if residency is not None:
         residency.finish()
     return {tensor: held.view(program.variables[name]) for tensor, name in program.outputs.items()}
+
+
+def run_supersteps(
+    program: Program,
+    schedule: Schedule,
+    held: Values,
+    workers: Workers,
+    residency: Residency | None = None,
+    progress: Progress | None = None,
+    after_op: AfterOp | None = None,
+) -> None:
+    """Run all supersteps of a program on values.
+
+    Parameters
+    ----------
+    program : Program
+    schedule : Schedule
+        Of the program.
+    held : Values
+        With the graph's inputs; afterwards with its outputs.
+    workers : Workers
+    residency : Residency, optional
+        Checks that vertices read only what their tile holds.
+    progress, after_op : callable, optional
+        As for :func:`execute_program`.
+    """
+    meter = _Meter(program, progress)
+    for index, step in enumerate(program.steps):
+        for superstep, iteration in _rounds(step):
+            if residency is not None:
+                residency.run(superstep, iteration)
+            for vertices in superstep.compute:
+                meter.start(superstep.name, vertices)
+                for now in iterations(vertices) if iteration is None else (iteration,):
+                    _run(program, superstep.name, schedule.stationary, vertices, now, held, workers, meter)
+        if after_op is not None:
+            for op in schedule.ops_at.get(index, ()):
+                after_op(op, held)
+        for storage in schedule.releases_at.get(index, ()):
+            held.release(storage)
 
 
 def available_threads() -> int:

@@ -1,12 +1,13 @@
 """How the vertices of each codelet are executed: from bound operands to a kernel.
 
 The operands of every codelet are described in the README of this room. To execute a further codelet, add an entry to
-:data:`EXECUTORS`.
+:data:`EXECUTORS`. Whatever reads or writes values goes through the workers (:meth:`~ipusim.kernels.workers.Workers.run`
+and ``do``), since a program that runs again only does that again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -18,7 +19,7 @@ from ipusim.errors import VerifierError
 from ipusim.formats import scale_of
 from ipusim.formats.scale import AUTO
 from ipusim.ir.expression import ELEMENT_BY_ELEMENT, Expression
-from ipusim.ir.movement import Movement, Repacking, Source
+from ipusim.ir.movement import MOVEMENTS, Movement, Repacking, Source
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray, Regions, whole_boxes
 from ipusim.kernels.elementwise import ADD, COPY, combine_regions
@@ -202,30 +203,38 @@ def _cast(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, wor
     combine_regions(
         out.values, out.regions, source.values, source.regions, workers, COPY, source.segments, out.half, done
     )
-    out.settle(workers, scale_of(source.values, out.dtype) if scale == AUTO else float(str(scale)))
+    if scale == AUTO:
+        workers.do(lambda now: out.settle(now, scale_of(source.values, out.dtype)))
+    else:
+        out.settle(workers, float(str(scale)))
 
 
-def _rearrange(
-    vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, _workers: Workers, done: Done
-) -> None:
+def _rearrange(vertices: VertexSet, _operands: tuple[Bound, ...], values: Values, workers: Workers, done: Done) -> None:
     """Make the elements of a movement; a change of place alone changes no value."""
-    if isinstance(vertices.payload, Movement):
+    work = vertices.payload
+    if isinstance(work, MOVEMENTS):
         target = values.flat(str(vertices.settings["target"]))
+        sources = {source.storage: values.flat(source.storage) for source in work.sources()}
         values.packings.forget(target)
-        target[:] = moved(vertices.payload, values).reshape(-1)
-    if isinstance(vertices.payload, Repacking):
-        target, order = values.flat(str(vertices.settings["target"])), vertices.payload.order
-        values.packings.forget(target)
-        target[:] = np.where(order < 0, 0, values.flat(vertices.payload.source.storage)[order])
+        workers.do(lambda _workers: _move(work, sources, target))
     done(1.0)
 
 
-def moved(movement: Movement, values: Values) -> F32Array:
+def _move(work: Movement | Repacking, sources: Mapping[str, F32Array], target: F32Array) -> None:
+    """Write the elements of a movement to a storage; `sources` has the storages that they come from."""
+    if isinstance(work, Movement):
+        target[:] = moved(work, sources).reshape(-1)
+    else:
+        np.take(sources[work.source.storage], work.order, out=target, mode="clip")
+        target[work.order < 0] = 0.0
+
+
+def moved(movement: Movement, sources: Mapping[str, F32Array]) -> F32Array:
     """Return the elements of a movement in the shape of its result."""
     arrays = []
     for operand, shape in movement.operands:
         assert not isinstance(operand, str)
-        array = values.flat(operand.storage) if isinstance(operand, Source) else moved(operand, values)
+        array = sources[operand.storage] if isinstance(operand, Source) else moved(operand, sources)
         arrays.append(array.reshape(shape))
     result: F32Array = find_op(movement.kind).move(tuple(arrays), movement.attrs)
     return result

@@ -13,18 +13,22 @@ from ipusim.lower.gather import GatherWork
 
 
 def multi_slice(
-    vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, _workers: Workers, done: Done
+    vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done
 ) -> None:
     """Copy the rows of the part of a table that a tile has, or pick among the copies of all parts.
 
     A row that no part has is zero.
     """
-    source, indices, out = operands
     work = vertices.payload
     assert isinstance(work, GatherWork)
+    workers.do(lambda _workers: _gather(work, len(vertices.tile), *operands))
+    done(1.0)
+
+
+def _gather(work: GatherWork, n_vertices: int, source: Bound, indices: Bound, out: Bound) -> None:
     whole = np.rint(indices.values.reshape(-1)).astype(np.int64)
     bounds = source.segments
-    for vertex in range(len(vertices.tile)):
+    for vertex in range(n_vertices):
         asked = whole[indices.regions.begin[vertex] : indices.regions.end[vertex]]
         g0, g1, r0, r1, c0, c1 = out.regions.box[vertex]
         if work.selects:
@@ -33,7 +37,6 @@ def multi_slice(
         else:
             result = _sliced(source, vertex, asked)
         out.values[g0:g1, r0:r1, c0:c1] = result
-    done(1.0)
 
 
 def _sliced(table: Bound, vertex: int, asked: IntArray) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:

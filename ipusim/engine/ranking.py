@@ -12,14 +12,17 @@ from ipusim.lower.top_k import RankWork
 from ipusim.ops.top_k import ranked
 
 
-def heap_top_k(
-    vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, _workers: Workers, done: Done
-) -> None:
+def heap_top_k(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
     """Write the largest elements of the rows of every tile, their indices, or both, in order."""
     work = vertices.payload
     assert isinstance(work, RankWork)
+    workers.do(lambda _workers: _rank(work, len(vertices.tile), operands))
+    done(1.0)
+
+
+def _rank(work: RankWork, n_vertices: int, operands: tuple[Bound, ...]) -> None:
     sources, targets = operands[: 1 + work.merges], operands[1 + work.merges :]
-    for vertex in range(len(vertices.tile)):
+    for vertex in range(n_vertices):
         g0, g1, r0, r1, c0, c1 = sources[0].regions.box[vertex]
         x = sources[0].values[g0:g1, r0:r1, c0:c1]
         place = ranked(x, work.kept, 1, work.smallest)
@@ -32,4 +35,3 @@ def heap_top_k(
                 found = place + r0
             g0, g1, k0, k1, c0, c1 = target.regions.box[vertex]
             target.values[g0:g1, k0:k1, c0:c1] = found
-    done(1.0)

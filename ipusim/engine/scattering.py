@@ -20,21 +20,29 @@ from ipusim.ops.registry import find_op
 F32Array = NDArray[np.float32]
 
 
-def fill(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, _workers: Workers, done: Done) -> None:
+def fill(vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done) -> None:
     """Write zeros."""
     (out,) = operands
-    for g0, g1, r0, r1, c0, c1 in out.regions.box[: len(vertices.tile)]:
-        out.values[g0:g1, r0:r1, c0:c1] = 0.0
+    workers.do(lambda _workers: _fill(out, len(vertices.tile)))
     done(1.0)
 
 
+def _fill(out: Bound, n_vertices: int) -> None:
+    for g0, g1, r0, r1, c0, c1 in out.regions.box[:n_vertices]:
+        out.values[g0:g1, r0:r1, c0:c1] = 0.0
+
+
 def multi_update_add(
-    vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, _workers: Workers, done: Done
+    vertices: VertexSet, operands: tuple[Bound, ...], _values: Values, workers: Workers, done: Done
 ) -> None:
     """Add the rows that name one of a tile's, in the order of their indices, each sum rounded to its format."""
-    updates, indices, sums = operands
+    workers.do(lambda _workers: _add_rows(len(vertices.tile), *operands))
+    done(1.0)
+
+
+def _add_rows(n_vertices: int, updates: Bound, indices: Bound, sums: Bound) -> None:
     whole = np.rint(indices.values.reshape(-1)).astype(np.int64)
-    for vertex in range(len(vertices.tile)):
+    for vertex in range(n_vertices):
         g0, g1, _, _, c0, c1 = updates.regions.box[vertex]
         s0, s1, r0, r1, d0, d1 = sums.regions.box[vertex]
         first = int(indices.regions.begin[vertex])
@@ -46,7 +54,6 @@ def multi_update_add(
             added = updates.values[g0:g1, first + now, c0:c1]
             before = sums.values[s0:s1, asked[now], d0:d1]
             sums.values[s0:s1, asked[now], d0:d1] = _rounded(before + added, sums, vertex, number)
-    done(1.0)
 
 
 def _rounded(total: F32Array, sums: Bound, *place: int) -> F32Array:

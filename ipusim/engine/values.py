@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from ipusim.engine.rounding import NEAREST, Rounding
 from ipusim.ir.movement import MOVEMENTS
 from ipusim.ir.program import Program, Superstep, Variable, VertexSet
+from ipusim.kernels.buffers import Buffers
 from ipusim.kernels.packing import Packings
+from ipusim.kernels.workers import Workers
 
 F32Array = NDArray[np.float32]
 
@@ -21,49 +23,47 @@ class Values:
     Parameters
     ----------
     program : Program
-    inputs : mapping of str to float32 array
-        Values of every graph input, of any shape with the right number of elements.
-    written : frozenset of str
-        Storages that some vertex writes (:func:`written_storages`).
+    arrays : mapping of str to float32 array [n_elements]
+        Of the storages that have values at the start (:class:`~ipusim.engine.initial.Initial`).
     rounding : Rounding
         How results are rounded to narrow formats.
-
-    Raises
-    ------
-    ValueError
-        A graph input is missing or has another number of elements.
+    zeroing : Workers, optional
+        Who fills storages with zeros, where that has to be among their launches; room is reused then.
 
     Attributes
     ----------
+    buffers : Buffers
+        Room for what executors need for a while.
     packings : Packings
         Packed copies of operands of matrix products.
     """
 
     def __init__(
-        self, program: Program, inputs: Mapping[str, F32Array], written: frozenset[str], rounding: Rounding = NEAREST
+        self,
+        program: Program,
+        arrays: Mapping[str, F32Array],
+        rounding: Rounding = NEAREST,
+        zeroing: Workers | None = None,
     ) -> None:
         self.rounding = rounding
-        self._sizes = {variable.storage: _n_elements(variable) for variable in program.variables.values()}
-        self._arrays: dict[str, F32Array] = {}
-        self.packings = Packings()
-        tensor_of = {name: tensor for tensor, name in program.inputs.items()}
-        for variable in program.initial:
-            tensor = variable.tensor or tensor_of[variable.name]
-            if tensor not in inputs:
-                raise ValueError(f"no values for the input {tensor}")
-            array = np.ascontiguousarray(inputs[tensor], dtype=np.float32).reshape(-1)
-            if variable.tensor:
-                self._arrays[variable.storage] = packed(variable, array)
-                continue
-            if len(array) != _n_elements(variable):
-                raise ValueError(f"input {tensor} has {len(array)} values, the program needs {_n_elements(variable)}")
-            self._arrays[variable.storage] = array.copy() if variable.storage in written else array
+        self._sizes = {variable.storage: variable.n_elements for variable in program.variables.values()}
+        self._arrays: dict[str, F32Array] = dict(arrays)
+        self._zeroing = zeroing
+        self.buffers = Buffers(reused=zeroing is not None)
+        self.packings = Packings(self.buffers)
 
     def flat(self, storage: str) -> F32Array:
         """Return the values of a storage: float32 array [n_elements]."""
         if storage not in self._arrays:
-            self._arrays[storage] = np.zeros(self._sizes[storage], dtype=np.float32)
+            self._arrays[storage] = self._zeros(self._sizes[storage])
         return self._arrays[storage]
+
+    def _zeros(self, n_elements: int) -> F32Array:
+        if self._zeroing is None:
+            return np.zeros(n_elements, dtype=np.float32)
+        array = self.buffers.take(n_elements)
+        self._zeroing.do(lambda _workers: array.fill(0.0))
+        return array
 
     def view(self, variable: Variable) -> F32Array:
         """Return the values of a variable: float32 array [groups, rows, cols] that shares memory with its storage."""
@@ -78,40 +78,7 @@ class Values:
         array = self._arrays.pop(storage, None)
         if array is not None:
             self.packings.forget(array)
-
-
-def packed(variable: Variable, array: F32Array) -> F32Array:
-    """Return the elements of a tensor (float32 array [n_elements]) that a packed variable holds, in its order.
-
-    Raises
-    ------
-    ValueError
-        The tensor is smaller than the variable's positions reach.
-    """
-    index = variable.positions()
-    if index.size and int(index.max()) >= len(array):
-        raise ValueError(f"input {variable.tensor} has {len(array)} values, the program reads number {index.max()}")
-    if index.size and int(index.min()) >= 0:
-        return array.take(index)
-    if not len(array):
-        return np.zeros(index.size, np.float32)
-    values: F32Array = array[index]
-    values[index < 0] = 0
-    return values
-
-
-def unpacked(variable: Variable, values: F32Array, n_elements: int) -> F32Array:
-    """Return the tensor of which a packed variable holds `values`, zeros elsewhere: float32 array [n_elements]."""
-    index = variable.positions()
-    held = index >= 0
-    tensor = np.zeros(n_elements, dtype=np.float32)
-    tensor[index[held]] = values.reshape(-1)[held]
-    return tensor
-
-
-def _n_elements(variable: Variable) -> int:
-    groups, rows, cols = variable.shape
-    return groups * rows * cols
+            self.buffers.give(array)
 
 
 def touched_storages(program: Program, vertices: VertexSet) -> set[str]:

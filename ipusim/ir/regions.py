@@ -86,6 +86,26 @@ def whole_boxes(box: IntArray, step: tuple[int, int, int] = NO_STEP, count: int 
     return Regions(box, np.zeros(len(box), dtype=np.int64), volume(box), step, count)
 
 
+def as_one_row(regions: Regions, shape: tuple[int, ...]) -> Regions | None:
+    """Return the regions of an array ``[groups, rows, cols]`` in the array as one row of all its elements.
+
+    None where the elements of a box do not stand together, or some lie outside of the array.
+    """
+    groups, rows, cols = shape
+    g0, g1, r0, r1, c0, c1 = regions.box.T
+    inside = (g1 <= groups) & (r1 <= rows) & (c1 <= cols)
+    lines = (c0 == 0) & (c1 == cols)
+    matrices = lines & (r0 == 0) & (r1 == rows)
+    together = ((r1 - r0 <= 1) | lines) & ((g1 - g0 <= 1) | matrices)
+    if not np.all(inside & together):
+        return None
+    box = np.zeros_like(regions.box)
+    box[:, 1] = box[:, 3] = 1
+    box[:, 4] = (g0 * rows + r0) * cols + c0
+    box[:, 5] = box[:, 4] + volume(regions.box)
+    return Regions(box, regions.begin, regions.end)
+
+
 def in_rings(regions: Regions, members: int, pieces: int = 1, ahead: int = 0) -> Regions:
     """Return regions whose members, in a loop over a ring, have the pieces of the ones after them, one by one.
 

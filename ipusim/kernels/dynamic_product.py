@@ -16,7 +16,7 @@ from ipusim.ir.regions import IntArray
 from ipusim.kernels.block_row import BAND_ROWS, BAND_VECTORS, LANES, SINGLE_VECTORS, block_row
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
-from ipusim.kernels.scalars import FLOAT32, NEAREST, STOCHASTIC
+from ipusim.kernels.scalars import FLOAT32, NEAREST, STOCHASTIC, borrowed, span
 from ipusim.kernels.workers import Done, Workers
 
 
@@ -140,6 +140,8 @@ def _multiply_range(
     single = form.block_size == 1
     most = LANES * (SINGLE_VECTORS if single else BAND_VECTORS)
     places = np.empty(held.values.shape[1] + 1, dtype=np.int64)
+    dense, out = _borrowed(dense), _borrowed(out)
+    words_of, values_of = borrowed(held.words), borrowed(held.values)
     for tile in range(first, last):
         if held.n_buckets[tile] == 0 and not form.cleared:
             continue
@@ -151,17 +153,22 @@ def _multiply_range(
         if not form.cleared:
             _move(out, begin, end, sums, width, most, False)
         for bucket in range(held.first[tile], held.first[tile] + held.n_buckets[tile]):
-            words, here, slot = held.words[bucket], 0, 0
+            words, here, slot = words_of[bucket], 0, 0
             while words[here] != 0:
                 if words[here] == held.region[tile]:
-                    values = held.values[bucket, slot * form.block_size * form.block_size :]
+                    values = values_of[bucket, slot * form.block_size * form.block_size :]
                     _multiply_sub_group(
                         words[here:], values, form, operand, dense.rows, sums, out.rows, width, most, places,
-                        tile * len(sums), bucket * held.values.shape[1] + slot,
+                        tile * len(sums), bucket * values_of.shape[1] + slot,
                     )  # fmt: skip
                 slot += int(words[here + 3])
                 here += int(words[here + 4])
         _move(out, begin, end, sums, width, most, True)
+
+
+@inner_kernel
+def _borrowed(matrix: Matrix) -> Matrix:
+    return Matrix(borrowed(matrix.values), borrowed(matrix.boxes), matrix.flipped, matrix.rows)
 
 
 @inner_kernel
@@ -241,41 +248,40 @@ def _move(matrix: Matrix, begin: int, end: int, local: F32Array, width: int, mos
 
     The tile's memory is panels of at most `most` of its `width` columns, one after the other: ``[rows, columns]`` each.
     """
-    values = matrix.values
+    start, inner = local.ctypes.data, matrix.values.shape[2]
     first = 0
     for piece in range(begin, end):
         box = matrix.boxes[piece]
-        stack = values[box[0]]
-        rows = min(box[3], values.shape[1]) - box[2]
-        cols = min(box[5], values.shape[2]) - box[4]
+        corner = matrix.values.ctypes.data + 4 * ((box[0] * matrix.values.shape[1] + box[2]) * inner + box[4])
+        rows = min(box[3], matrix.values.shape[1]) - box[2]
+        cols = min(box[5], inner) - box[4]
         if matrix.flipped:
             for j in range(rows):
-                numbers = stack[box[2] + j]
                 panel = (first + j) // most
                 held = min(most, width - panel * most)
                 place = panel * most * matrix.rows + first + j - panel * most
+                numbers, line = span(corner + 4 * j * inner, cols), span(start + 4 * place, cols * held)
                 if store:
                     for i in range(cols):
-                        numbers[box[4] + i] = local[place + i * held]
+                        numbers[i] = line[i * held]
                 else:
                     for i in range(cols):
-                        local[place + i * held] = numbers[box[4] + i]
+                        line[i * held] = numbers[i]
             first += box[3] - box[2]
             continue
         for i in range(rows):
-            numbers = stack[box[2] + i]
             j = 0
             while j < cols:
                 panel = (first + j) // most
                 held = min(most, width - panel * most)
                 run = min(cols - j, (panel + 1) * most - first - j)
                 place = panel * most * matrix.rows + i * held + first + j - panel * most
-                part, line = numbers[box[4] + j : box[4] + j + run], local[place : place + run]
+                numbers, line = span(corner + 4 * (i * inner + j), run), span(start + 4 * place, run)
                 if store:
                     for k in range(run):
-                        part[k] = line[k]
+                        numbers[k] = line[k]
                 else:
                     for k in range(run):
-                        line[k] = part[k]
+                        line[k] = numbers[k]
                 j += run
         first += box[5] - box[4]

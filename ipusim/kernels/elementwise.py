@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from ipusim.ir.regions import IntArray, Regions
+from ipusim.ir.regions import IntArray, Regions, as_one_row
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
 from ipusim.kernels.scalars import LINE_BYTES, fetch, half_grid, span
@@ -22,6 +22,9 @@ COPY, ADD = 0, 1
 
 ROWS_AHEAD = 2
 """How many rows before its use a row of a source is fetched into the cache."""
+
+SHORT_ROW = 64
+"""Elements of a row below which finding it takes longer than what is done with it."""
 
 _NAN = np.float32(np.nan)
 
@@ -63,6 +66,8 @@ def combine_regions(
     expected = np.repeat(out_regions.n_elements, np.diff(ends))
     if not np.array_equal(expected, source_regions.n_elements):
         raise ValueError("the sources of a vertex have not as many elements as its result")
+    out, out_regions = in_long_rows(out, out_regions)
+    source, source_regions = in_long_rows(source, source_regions)
     task = partial(
         _combine_range,
         out,
@@ -77,6 +82,14 @@ def combine_regions(
         half,
     )
     workers.run(task, len(out_regions), done)
+
+
+def in_long_rows(array: F32Array, regions: Regions) -> tuple[F32Array, Regions]:
+    """Return an array of short rows and regions of it as a single row, where every region is a part of that row."""
+    if array.shape[2] >= SHORT_ROW:
+        return array, regions
+    row = as_one_row(regions, array.shape)
+    return (array, regions) if row is None else (array.reshape(1, 1, -1), row)
 
 
 @inner_kernel

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipusim.ir.regions import IntArray
+from ipusim.kernels.buffers import LINE_ELEMENTS, Buffers
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.scalars import span
 from ipusim.kernels.workers import Workers
 
 F32Array = NDArray[np.float32]
 
-_LINE_ELEMENTS = 16
 _DEPTH_BLOCK = 16
 
 
@@ -61,9 +61,15 @@ class Packings:
     """Keeps the blocks that were packed last for each side of a product: a loop over slices needs one of them again.
 
     Whoever writes to an array has to say so with :meth:`forget`.
+
+    Parameters
+    ----------
+    buffers : Buffers, optional
+        Where the room for packed blocks comes from.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, buffers: Buffers | None = None) -> None:
+        self._buffers = buffers or Buffers()
         self._kept: dict[tuple[bool, int], tuple[F32Array, IntArray, PackedBlocks]] = {}
 
     def pack(
@@ -73,13 +79,18 @@ class Packings:
         kept = self._kept.get((along_rows, full))
         if kept is not None and _same_memory(kept[0], source) and np.array_equal(kept[1], boxes):
             return kept[2]
-        packed = pack(source, boxes, along_rows, full, unit, workers)
+        if kept is not None:
+            self._buffers.give(kept[2].values)
+        packed = pack(source, boxes, along_rows, full, unit, workers, self._buffers)
         self._kept[along_rows, full] = (source, boxes, packed)
         return packed
 
     def forget(self, written: F32Array) -> None:
         """Drop what was packed from an array whose values change."""
-        self._kept = {key: kept for key, kept in self._kept.items() if not np.shares_memory(kept[0], written)}
+        for key, (source, _, packed) in tuple(self._kept.items()):
+            if np.may_share_memory(source, written):
+                self._buffers.give(packed.values)
+                del self._kept[key]
 
 
 def _same_memory(one: F32Array, other: F32Array) -> bool:
@@ -175,21 +186,22 @@ def distinct(boxes: IntArray) -> Blocks:
     return Blocks(boxes[first], which)
 
 
-def pack(source: F32Array, boxes: IntArray, along_rows: bool, full: int, unit: int, workers: Workers) -> PackedBlocks:
-    """Return boxes of `source`, packed; parameters as in :func:`pack_range`."""
+def pack(
+    source: F32Array,
+    boxes: IntArray,
+    along_rows: bool,
+    full: int,
+    unit: int,
+    workers: Workers,
+    buffers: Buffers | None = None,
+) -> PackedBlocks:
+    """Return boxes of `source`, packed, in room from `buffers`; parameters as in :func:`pack_range`."""
     rows, cols = boxes[:, 3] - boxes[:, 2], boxes[:, 5] - boxes[:, 4]
     extents = np.stack((rows, cols) if along_rows else (cols, rows), axis=1)
     lengths = (extents[:, 0] + unit - 1) // unit * unit * extents[:, 1]
-    lengths = (lengths + _LINE_ELEMENTS - 1) // _LINE_ELEMENTS * _LINE_ELEMENTS
+    lengths = (lengths + LINE_ELEMENTS - 1) // LINE_ELEMENTS * LINE_ELEMENTS
     ends = np.cumsum(lengths)
-    values = _aligned_buffer(int(ends[-1]) if len(ends) else 0)
+    values = (buffers or Buffers()).take(int(ends[-1]) if len(ends) else 0)
     starts = ends - lengths
     workers.run(partial(pack_range, source, boxes, along_rows, full, unit, values, starts), len(boxes))
     return PackedBlocks(values, starts, extents)
-
-
-def _aligned_buffer(elements: int) -> F32Array:
-    """Return an uninitialised float32 array [elements] that starts on a cache line."""
-    raw = np.empty(elements + _LINE_ELEMENTS, dtype=np.float32)
-    start = -raw.ctypes.data % (4 * _LINE_ELEMENTS) // 4
-    return raw[start : start + elements]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ipusim.ir.regions import IntArray, Regions
 from ipusim.kernels.curves import curve, random_word
-from ipusim.kernels.elementwise import advance, finish, locate
+from ipusim.kernels.elementwise import advance, finish, in_long_rows, locate
 from ipusim.kernels.functions import (
     error_function,
     exponential,
@@ -132,6 +132,7 @@ def map_regions(
     first, second, third = operands[0], operands[len(operands) // 2], operands[-1]
     numbers = np.zeros(2)
     numbers[: len(constants)] = constants
+    out, out_regions = in_long_rows(out, out_regions)
     task = partial(
         _map_range,
         NUMBER[function],
@@ -192,7 +193,12 @@ def _map_range(
                 numbers = span(out.ctypes.data + 4 * index, n)
                 lefts = span(left.ctypes.data + 4 * left_at, n)
                 rights = span(right.ctypes.data + 4 * right_at, n)
-                if how <= _MINIMUM:
+                if how <= _DIVIDE and left_step == 1 and right_step <= 1:
+                    if right_step == 1:
+                        _side_by_side(how, numbers, lefts, rights)
+                    else:
+                        _with_number(how, numbers, lefts, rights[0])
+                elif how <= _MINIMUM:
                     _binary(how, numbers, lefts, left_step, rights, right_step)
                 elif how <= _SCALE_SHIFT:
                     _plain(how, constants, numbers, lefts)
@@ -205,6 +211,9 @@ def _map_range(
                         numbers[i] = np.float32(curve(how - _CLIP, constants[0], constants[1], np.float64(lefts[i])))
                 elif how == _DROPOUT:
                     _drop(constants[0], int(constants[1]), numbers, lefts, index)
+                elif how == _RELU_GRADIENT and left_step == 1 and right_step == 1:
+                    for i in range(n):
+                        numbers[i] = (_ONE if lefts[i] > _ZERO else _ZERO) * rights[i]
                 elif how >= _RELU_GRADIENT:
                     for i in range(n):
                         steep = slope(how - _RELU_GRADIENT, np.float64(lefts[i * left_step]))
@@ -231,6 +240,40 @@ def _operand_place(pattern: IntArray, index: int) -> tuple[int, int, int]:
         at += rest % pattern[axis, 0] * pattern[axis, 1]
         rest //= pattern[axis, 0]
     return at, step, run
+
+
+@inner_kernel
+def _side_by_side(how: int, out: F32Array, left: F32Array, right: F32Array) -> None:
+    """Compute what :func:`_binary` does with operands that are not repeated: in whole vectors."""
+    if how == _ADD:
+        for i in range(len(out)):
+            out[i] = left[i] + right[i]
+    elif how == _SUBTRACT:
+        for i in range(len(out)):
+            out[i] = left[i] - right[i]
+    elif how == _MULTIPLY:
+        for i in range(len(out)):
+            out[i] = left[i] * right[i]
+    else:
+        for i in range(len(out)):
+            out[i] = left[i] / right[i]
+
+
+@inner_kernel
+def _with_number(how: int, out: F32Array, left: F32Array, number: np.float32) -> None:
+    """Compute what :func:`_binary` does with a right operand of a single number: in whole vectors."""
+    if how == _ADD:
+        for i in range(len(out)):
+            out[i] = left[i] + number
+    elif how == _SUBTRACT:
+        for i in range(len(out)):
+            out[i] = left[i] - number
+    elif how == _MULTIPLY:
+        for i in range(len(out)):
+            out[i] = left[i] * number
+    else:
+        for i in range(len(out)):
+            out[i] = left[i] / number
 
 
 @inner_kernel

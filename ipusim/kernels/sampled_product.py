@@ -17,7 +17,7 @@ from ipusim.kernels.block_row import BAND_ROWS, LANES, block_row
 from ipusim.kernels.dots import DOT_LANES, DOTS, dots
 from ipusim.kernels.jit import inner_kernel, kernel
 from ipusim.kernels.packing import F32Array
-from ipusim.kernels.scalars import FLOAT32, half_grid
+from ipusim.kernels.scalars import FLOAT32, borrowed, half_grid, span
 from ipusim.kernels.workers import Done, Workers
 
 _NAN = np.float32(np.nan)
@@ -93,7 +93,7 @@ class Runs(NamedTuple):
 
 
 class _Local(NamedTuple):
-    """A tile's own copies of the lines that it needed so far."""
+    """A tile's own copies of the lines that it needed so far, in memory that :class:`_Room` owns."""
 
     left: F32Array
     right: F32Array
@@ -103,6 +103,14 @@ class _Local(NamedTuple):
     addresses: IntArray
     depth: int
     panel: int
+
+
+class _Room(NamedTuple):
+    """Memory for one tile after the other."""
+
+    lines: F32Array
+    flags: NDArray[np.bool_]
+    addresses: IntArray
 
 
 def sample_buckets(
@@ -166,9 +174,10 @@ def copy_lines(lines: Lines, out: F32Array, workers: Workers) -> None:
 
 @kernel
 def _copy_range(lines: Lines, out: F32Array, first: int, last: int) -> None:
+    lines = _borrowed(lines)
     for tile in range(first, last):
         for row in range(lines.n_rows):
-            _fetch(lines, tile, row, out[tile, row], 1)
+            _fetch(lines, tile, row, out[tile, row].ctypes.data, 1)
 
 
 @kernel
@@ -176,24 +185,31 @@ def _run_range(
     runs: Runs, intervals: IntArray, left: Lines, right: Lines, sums: F32Array, half: bool, first: int, last: int
 ) -> None:
     size, n_runs = runs.block_size, len(runs.n_rows)
+    left, right, sums = _borrowed(left), _borrowed(right), borrowed(sums)
+    rows, local_rows, cols = borrowed(runs.rows), borrowed(runs.local_rows), borrowed(runs.cols)
+    local_cols = borrowed(runs.local_cols)
+    deepest = 0
+    for interval in intervals:
+        deepest = max(deepest, _depth(left, interval, size))
+    room = _room(runs.n_rows.max(), runs.n_cols.max(), size, deepest)
     for task in range(first, last):
         interval, run = intervals[task // n_runs], task % n_runs
-        local = _room(left, interval, runs.n_rows[run], runs.n_cols[run], size)
+        local = _cleared(room, runs.n_rows[run], runs.n_cols[run], size, _depth(left, interval, size))
         place, end = runs.indptr[run], runs.indptr[run + 1]
         while place < end:
-            row, local_row = runs.rows[place], runs.local_rows[place]
+            row, local_row = rows[place], local_rows[place]
             if size > 1:
                 _block(
-                    row, local_row, runs.cols[place], runs.local_cols[place], size, left, right, interval, local,
+                    row, local_row, cols[place], local_cols[place], size, left, right, interval, local,
                     sums[interval, place * size * size :], half,
                 )  # fmt: skip
                 place += 1
                 continue
             stop = place + 1
-            while stop < end and runs.local_rows[stop] == local_row:
+            while stop < end and local_rows[stop] == local_row:
                 stop += 1
             _row_of_elements(
-                row, local_row, runs.cols[place:stop], runs.local_cols[place:stop], left, right, interval, local,
+                row, local_row, cols[place:stop], local_cols[place:stop], left, right, interval, local,
                 sums[interval, place:], half,
             )  # fmt: skip
             place = stop
@@ -203,13 +219,19 @@ def _run_range(
 def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, half: bool, first: int, last: int) -> None:
     size = places.block_size
     single = size == 1
-    cols = np.empty(places.words.shape[1], dtype=np.int64)
+    left, right, sums = _borrowed(left), _borrowed(right), borrowed(sums)
+    n_rows, n_cols, deepest = left.n_rows // size, right.n_rows // size, 0
     for tile in range(first, last):
+        deepest = max(deepest, _depth(left, tile, size))
+    room = _room(n_rows, n_cols, size, deepest)
+    numbers = np.empty(places.words.shape[1], dtype=np.int64)
+    for tile in range(first, last):
+        cols = borrowed(numbers)
         bucket = places.bucket[tile]
-        words, here, slot = places.words[bucket], 0, 0
+        words, here, slot = borrowed(places.words)[bucket], 0, 0
         if words[0] == 0:
             continue
-        local = _room(left, tile, left.n_rows // size, right.n_rows // size, size)
+        local = _cleared(room, n_rows, n_cols, size, _depth(left, tile, size))
         while words[here] != 0:
             if words[here] == places.region[tile]:
                 cursor = here + places.header
@@ -233,24 +255,55 @@ def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, hal
 
 
 @inner_kernel
-def _room(left: Lines, tile: int, n_rows: int, n_cols: int, size: int) -> _Local:
-    """Return room for the lines of a tile, all zero: single elements have lines of whole chunks, blocks have panels."""
+def _borrowed(lines: Lines) -> Lines:
+    return Lines(
+        borrowed(lines.values), borrowed(lines.boxes), borrowed(lines.segments), lines.flipped, lines.n_rows
+    )  # fmt: skip
+
+
+@inner_kernel
+def _depth(left: Lines, tile: int, size: int) -> int:
+    """Return the length of a tile's lines: single elements have lines of whole chunks."""
     depth = 0
     for piece in range(left.segments[tile], left.segments[tile + 1]):
         box = left.boxes[piece]
         depth += box[3] - box[2] if left.flipped else box[5] - box[4]
-    panel = 1
-    if size == 1:
-        depth = (depth + DOT_LANES - 1) // DOT_LANES * DOT_LANES
-    else:
-        panel = (size + LANES - 1) // LANES * LANES
+    return (depth + DOT_LANES - 1) // DOT_LANES * DOT_LANES if size == 1 else depth
+
+
+@inner_kernel
+def _panel(size: int) -> int:
+    """Return the elements between two steps of depth of a block column: a whole vector for those of blocks."""
+    return 1 if size == 1 else (size + LANES - 1) // LANES * LANES
+
+
+@inner_kernel
+def _room(n_rows: int, n_cols: int, size: int, depth: int) -> _Room:
+    """Return room for tiles of at most so many block rows and columns, and lines of that length."""
+    panel = _panel(size)
+    lines = (n_rows * size + n_cols * panel) * depth + max(DOTS, BAND_ROWS * panel)
+    return _Room(
+        np.empty(lines, dtype=np.float32), np.empty(n_rows + n_cols, dtype=np.bool_), np.empty(DOTS, dtype=np.int64)
+    )
+
+
+@inner_kernel
+def _cleared(room: _Room, n_rows: int, n_cols: int, size: int, depth: int) -> _Local:
+    """Return room for the lines of a tile, all zero: those of blocks in panels."""
+    panel = _panel(size)
+    lines, flags = borrowed(room.lines), borrowed(room.flags)
+    middle, end = n_rows * size * depth, (n_rows * size + n_cols * panel) * depth
+    lines[:end] = np.float32(0.0)
+    flags[: n_rows + n_cols] = False
+    products = lines[end : end + max(DOTS, BAND_ROWS * panel)]
+    products[:] = np.float32(0.0)
     return _Local(
-        np.zeros(n_rows * size * depth, dtype=np.float32),
-        np.zeros(n_cols * panel * depth, dtype=np.float32),
-        np.zeros(n_rows, dtype=np.bool_),
-        np.zeros(n_cols, dtype=np.bool_),
-        np.zeros(max(DOTS, BAND_ROWS * panel), dtype=np.float32),
-        np.zeros(DOTS, dtype=np.int64),
+        lines[:middle],
+        lines[middle:end],
+        flags[:n_rows],
+        flags[n_rows : n_rows + n_cols],
+        products,
+        borrowed(room.addresses),
         depth,
         panel,
     )
@@ -272,23 +325,24 @@ def _row_of_elements(
     """Add the products of single elements in one row to their sums."""
     depth = local.depth
     if not local.has_left[local_row]:
-        _fetch(left, tile, row, local.left[local_row * depth :], 1)
+        _fetch(left, tile, row, local.left.ctypes.data + 4 * local_row * depth, 1)
         local.has_left[local_row] = True
     line = local.left.ctypes.data + 4 * local_row * depth
     for begin in range(0, len(cols), DOTS):
         held = min(DOTS, len(cols) - begin)
         for i in range(held):
             col = local_cols[begin + i]
+            address = local.right.ctypes.data + 4 * col * depth
             if not local.has_right[col]:
-                _fetch(right, tile, cols[begin + i], local.right[col * depth :], 1)
+                _fetch(right, tile, cols[begin + i], address, 1)
                 local.has_right[col] = True
-            local.addresses[i] = local.right.ctypes.data + 4 * col * depth
+            local.addresses[i] = address
         if held == DOTS:
             dots(True, line, local.addresses.ctypes.data, depth // DOT_LANES, local.products.ctypes.data)
         else:
             for i in range(held):
-                address = local.addresses.ctypes.data + 8 * i
-                dots(False, line, address, depth // DOT_LANES, local.products.ctypes.data + 4 * i)
+                one = local.addresses.ctypes.data + 8 * i
+                dots(False, line, one, depth // DOT_LANES, local.products.ctypes.data + 4 * i)
         _add(local.products, held, sums[begin:], half)
 
 
@@ -311,12 +365,12 @@ def _block(
     line = local_row * size * depth
     if not local.has_left[local_row]:
         for i in range(size):
-            _fetch(left, tile, row * size + i, local.left[line + i * depth :], 1)
+            _fetch(left, tile, row * size + i, local.left.ctypes.data + 4 * (line + i * depth), 1)
         local.has_left[local_row] = True
     start = local_col * panel * depth
     if not local.has_right[local_col]:
         for i in range(size):
-            _fetch(right, tile, col * size + i, local.right[start + i :], panel)
+            _fetch(right, tile, col * size + i, local.right.ctypes.data + 4 * (start + i), panel)
         local.has_right[local_col] = True
     local.addresses[0] = 0
     for part in range(0, size, BAND_ROWS):
@@ -338,19 +392,31 @@ def _add(products: F32Array, count: int, sums: F32Array, half: bool) -> None:
 
 
 @inner_kernel
-def _fetch(lines: Lines, tile: int, row: int, out: F32Array, step: int) -> None:
-    """Copy a row of what a tile has of a matrix to `out`, an element every `step`."""
-    values = lines.values
-    place = 0
+def _fetch(lines: Lines, tile: int, row: int, target: int, step: int) -> None:
+    """Copy a row of what a tile has of a matrix to the address `target`, an element every `step`."""
+    start = lines.values.ctypes.data
+    rows, cols = lines.values.shape[1], lines.values.shape[2]
     for piece in range(lines.segments[tile], lines.segments[tile + 1]):
         box = lines.boxes[piece]
+        r0, c0 = box[2], box[4]
+        corner = (box[0] * rows + r0) * cols + c0
         if lines.flipped:
-            if row < min(box[5], values.shape[2]) - box[4]:
-                for j in range(box[2], min(box[3], values.shape[1])):
-                    out[place + (j - box[2]) * step] = values[box[0], j, box[4] + row]
-            place += (box[3] - box[2]) * step
+            if row < min(box[5], cols) - c0:
+                _copy(start + 4 * (corner + row), cols, target, step, min(box[3], rows) - r0)
+            target += 4 * step * (box[3] - r0)
             continue
-        if row < min(box[3], values.shape[1]) - box[2]:
-            for j in range(box[4], min(box[5], values.shape[2])):
-                out[place + (j - box[4]) * step] = values[box[0], box[2] + row, j]
-        place += (box[5] - box[4]) * step
+        if row < min(box[3], rows) - r0:
+            _copy(start + 4 * (corner + row * cols), 1, target, step, min(box[5], cols) - c0)
+        target += 4 * step * (box[5] - c0)
+
+
+@inner_kernel
+def _copy(source: int, source_step: int, target: int, target_step: int, count: int) -> None:
+    """Copy numbers from an address to another one."""
+    numbers, line = span(source, count * source_step), span(target, count * target_step)
+    if source_step == 1 and target_step == 1:
+        for i in range(count):
+            line[i] = numbers[i]
+    else:
+        for i in range(count):
+            line[i * target_step] = numbers[i * source_step]

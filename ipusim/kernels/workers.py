@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from itertools import pairwise
 from types import TracebackType
 
 Done = Callable[[float], None]
+Launch = Callable[["Workers"], object]
+"""A piece of work that can be done again, by whichever workers."""
 
 _RANGES_PER_THREAD = 8
 
@@ -21,12 +24,15 @@ class Workers:
         At least 1. With one thread everything runs in the caller's.
     reports : bool
         Whether somebody wants to know how far a single thread has come; else it takes everything at once.
+    launches : list, optional
+        Receives all that is done, in order: called one after the other they do it again, with the same arrays.
     """
 
-    def __init__(self, threads: int, reports: bool = True) -> None:
+    def __init__(self, threads: int, reports: bool = True, launches: list[Launch] | None = None) -> None:
         self.threads = threads
         self._n_ranges = threads * _RANGES_PER_THREAD if reports or threads > 1 else 1
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._launches = launches
 
     def run(self, task: Callable[[int, int], object], count: int, done: Done | None = None) -> None:
         """Call ``task(first, last)`` on ranges that together cover ``range(count)`` once, in any order.
@@ -46,6 +52,11 @@ class Workers:
         """
         if count == 0:
             return
+        if self._launches is not None:
+            self._launches.append(partial(Workers.run, task=task, count=count))
+        if self._n_ranges == 1 and done is None:
+            task(0, count)
+            return
         n_ranges = min(count, self._n_ranges)
         bounds = [count * i // n_ranges for i in range(n_ranges + 1)]
         if self._pool is None:
@@ -59,6 +70,17 @@ class Workers:
             future.result()
             if done is not None:
                 done(finished / n_ranges)
+
+    def do(self, work: Launch) -> None:
+        """Do something that is not a kernel, or that looks at values first: ``work(self)``.
+
+        What it makes the workers do is a part of it. It must not keep anything from one time to the next.
+        """
+        launches, self._launches = self._launches, None
+        work(self)
+        self._launches = launches
+        if launches is not None:
+            launches.append(work)
 
     def __enter__(self) -> Workers:
         return self

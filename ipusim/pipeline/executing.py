@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ipusim.engine.check import OpChecker
 from ipusim.engine.execution import execute_program
+from ipusim.engine.initial import unpacked
 from ipusim.engine.rounding import Rounding
-from ipusim.engine.values import unpacked
 from ipusim.errors import BadInputError, Problem
 from ipusim.frontends.patterns import sparse_values
 from ipusim.frontends.values import tensor_values

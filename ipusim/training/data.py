@@ -6,6 +6,7 @@ Only raw words of PCG64 are used, which numpy guarantees for all its versions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from zlib import crc32
 
@@ -100,8 +101,16 @@ def batch_indices(n_images: int, batch: int, step: int, seed: int) -> IntArray:
     """Return the images of a step: int64 [batch]. Every epoch has an order of its own; what is left over is skipped."""
     per_epoch = max(1, n_images // batch)
     epoch, place = divmod(step, per_epoch)
-    order = shuffled(n_images, seed, f"epoch {epoch}")
+    order = _order(n_images, seed, epoch)
     return np.resize(order[place * batch : (place + 1) * batch], batch)
+
+
+@lru_cache(maxsize=1)
+def _order(n_images: int, seed: int, epoch: int) -> IntArray:
+    """Return the order of the images in an epoch, which one step after the other asks for."""
+    order = shuffled(n_images, seed, f"epoch {epoch}")
+    order.flags.writeable = False
+    return order
 
 
 def one_hot(labels: IntArray, n_classes: int) -> F32Array:

@@ -9,10 +9,9 @@ from typing import Any
 
 from ipusim.chip.model import Chip
 from ipusim.engine.energy import measure_energy
-from ipusim.engine.execution import Schedule, execute_program, schedule_program
+from ipusim.engine.repeating import Repeated
 from ipusim.engine.timing import time_program
 from ipusim.engine.trace import Trace
-from ipusim.engine.values import unpacked
 from ipusim.errors import IpusimError
 from ipusim.frontends.expand import expand_graph
 from ipusim.frontends.model import Workload
@@ -97,7 +96,7 @@ class Part:
     cost: Cost
     trace: Trace
     update_s: float
-    _schedule: Schedule | None = None
+    _repeated: Repeated | None = None
 
     @property
     def updates(self) -> Mapping[str, str]:
@@ -106,17 +105,11 @@ class Part:
 
     def run(self, values: Mapping[str, F32Array], threads: int) -> dict[str, F32Array]:
         """Execute the program; return its outputs in the shapes of the graph's tensors."""
-        program, tensors = self.compiled.program, self.compiled.graph.tensors
-        assert program is not None
-        if self._schedule is None:
-            self._schedule = schedule_program(program)
-        found = execute_program(program, values, threads, schedule=self._schedule)
-        results = {}
-        for name, array in found.items():
-            variable, tensor = program.variables[program.outputs[name]], tensors[name]
-            whole = unpacked(variable, array, tensor.n_elements) if variable.tensor else array
-            results[name] = whole.reshape(tensor.shape)
-        return results
+        if self._repeated is None:
+            program, tensors = self.compiled.program, self.compiled.graph.tensors
+            assert program is not None
+            self._repeated = Repeated(program, {name: tensors[name].shape for name in program.outputs})
+        return self._repeated.run(values, threads)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what it costs, and the levers that the compiler took so that it fits, as plain values."""

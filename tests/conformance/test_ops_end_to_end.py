@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import ipusim
+from ipusim.engine.execution import execute_program
+from ipusim.engine.repeating import Repeated
 from ipusim.formats import number_format, round_to_format
+from ipusim.frontends.values import tensor_values
 from ipusim.ops.registry import find_op, op_names
 
 CHIP = ipusim.load_chip("tiny", tile_sram_bytes="256 KiB")
@@ -98,6 +101,25 @@ def cases(name):
     return [(shapes, {}) for shapes in (BROADCASTS if len(spec.inputs) == 2 else [((3, 5, 8),)])]
 
 
+def build(name, dtype, folder):
+    """Return a workload with all cases of an operator, its ops, and the values of its inputs."""
+    spec = find_op(name)
+    tensors, ops, arrays = {}, [], {}
+    rng = np.random.default_rng(0)
+    for number, (shapes, attrs) in enumerate(cases(name)):
+        names = [f"{operand}{number}" for operand in (*spec.inputs, "further")[: len(shapes)]]
+        for position, (each, shape) in enumerate(zip(names, shapes, strict=True)):
+            # between 1/2 and 3/2, where no operator has a pole
+            arrays[each] = round_to_format(0.5 + rng.random(shape), dtype)
+            if position in spec.whole_inputs:
+                arrays[each] = rng.integers(0, 7, shape).astype(np.float32)
+            np.save(folder / f"{each}.npy", arrays[each].astype(np.float32))
+            tensors[each] = {"shape": list(shape), "init": {"file": str(folder / f"{each}.npy")}}
+            tensors[each] |= {"dtype": "int32"} if position in spec.whole_inputs else {}
+        ops.append({"op": name, "inputs": names, "output": f"y{number}", **attrs})
+    return {"name": "every", "dtype": dtype, "tensors": tensors, "ops": ops}, arrays
+
+
 @pytest.mark.parametrize(
     ("chip", "dtype"),
     [
@@ -111,24 +133,11 @@ def cases(name):
 @pytest.mark.parametrize("name", [name for name in op_names() if name not in UNTESTED])
 def test_values_agree_with_the_reference(name, chip, dtype, tmp_path):
     spec = find_op(name)
-    tensors, ops, arrays = {}, [], {}
-    rng = np.random.default_rng(0)
-    for number, (shapes, attrs) in enumerate(cases(name)):
-        names = [f"{operand}{number}" for operand in (*spec.inputs, "further")[: len(shapes)]]
-        for position, (each, shape) in enumerate(zip(names, shapes, strict=True)):
-            # between 1/2 and 3/2, where no operator has a pole
-            arrays[each] = round_to_format(0.5 + rng.random(shape), dtype)
-            if position in spec.whole_inputs:
-                arrays[each] = rng.integers(0, 7, shape).astype(np.float32)
-            np.save(tmp_path / f"{each}.npy", arrays[each].astype(np.float32))
-            tensors[each] = {"shape": list(shape), "init": {"file": str(tmp_path / f"{each}.npy")}}
-            tensors[each] |= {"dtype": "int32"} if position in spec.whole_inputs else {}
-        ops.append({"op": name, "inputs": names, "output": f"y{number}", **attrs})
-    workload = {"name": "every", "dtype": dtype, "tensors": tensors, "ops": ops}
+    workload, arrays = build(name, dtype, tmp_path)
     run = ipusim.simulate(workload, chip, execute=True, verify=True, threads=1, explain=False)
     assert run.check["passed"]
     assert run.check["checked_fraction"] == 1.0 or spec.family == "view"
-    for number, (op, (_, attrs)) in enumerate(zip(ops, cases(name), strict=True)):
+    for number, (op, (_, attrs)) in enumerate(zip(workload["ops"], cases(name), strict=True)):
         known = {each.name: each.default for each in spec.attributes}
         known |= {key: tuple(value) if isinstance(value, list) else value for key, value in attrs.items()}
         reference = spec.reference(tuple(arrays[each].astype(np.float64) for each in op["inputs"]), known)
@@ -136,3 +145,18 @@ def test_values_agree_with_the_reference(name, chip, dtype, tmp_path):
         roundoff = number_format("float16" if narrow else dtype).unit_roundoff
         scale = np.abs(reference).max() + 1.0
         assert np.abs(run.outputs[f"y{number}"] - reference).max() <= COMPOSITE_ROUNDINGS * roundoff * scale
+
+
+@pytest.mark.parametrize("name", [name for name in op_names() if name not in UNTESTED])
+def test_a_program_that_runs_again_looks_at_the_new_values(name, tmp_path):
+    workload, arrays = build(name, "float16", tmp_path)
+    compiled = ipusim.compile(workload, CHIP)
+    graph, program = compiled.graph, compiled.program
+    values = {each: tensor_values(graph.tensors[each], graph.seed) for each in graph.inputs} | arrays
+    others = values | {each: array[::-1].copy() for each, array in arrays.items()}
+    repeated = Repeated(program, {each: graph.tensors[each].shape for each in program.outputs})
+    for now in (values, others, values):
+        found, expected = repeated.run(now, 1), execute_program(program, now, 1)
+        assert {each: array.tobytes() for each, array in found.items()} == {
+            each: array.tobytes() for each, array in expected.items()
+        }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipusim.engine.execution import execute_program
-from ipusim.engine.values import unpacked
+from ipusim.engine.initial import unpacked
 from ipusim.frontends.backward import differentiate
 from ipusim.frontends.build import assemble_graph
 from ipusim.frontends.expand import expand_graph

@@ -43,3 +43,18 @@ def test_parts_tell_the_fraction_of_the_whole():
     last(1.0)
     assert told == [0.875, 1.0]
     assert share_of(None, 0, 1) is None
+
+
+def test_what_was_done_can_be_done_again():
+    done, launches = [], []
+    with Workers(1, reports=False, launches=launches) as workers:
+        workers.run(lambda first, last: done.append((first, last)), 3)
+        workers.do(lambda now: now.run(lambda first, last: done.append((last, first)), 2))
+        workers.run(lambda first, last: done.append((first, last)), 0)
+    before = list(done)
+    with Workers(1, reports=False) as others:
+        for launch in launches:
+            launch(others)
+    assert len(launches) == 2
+    assert before[-1] == (2, 0)
+    assert done[len(before) :] == [(0, 3), (2, 0)]

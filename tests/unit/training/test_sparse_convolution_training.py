@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ipusim.engine.execution import execute_program
-from ipusim.engine.values import unpacked
+from ipusim.engine.initial import unpacked
 from ipusim.errors import BadInputError
 from ipusim.frontends.backward import differentiate
 from ipusim.frontends.build import assemble_graph

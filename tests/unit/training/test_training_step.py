@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipusim.engine.execution import execute_program
-from ipusim.engine.values import unpacked
+from ipusim.engine.initial import unpacked
 from ipusim.frontends.build import assemble_graph
 from ipusim.frontends.patterns import sparse_values
 from ipusim.frontends.values import tensor_values
