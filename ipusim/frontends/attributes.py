@@ -12,12 +12,11 @@ from ipusim.ops.spec import OpSpec
 _OF_ALL_OPS = tuple(OpEntry.model_fields)
 
 
-def read_attributes(draft: Draft, position: int, spec: OpSpec) -> dict[str, object] | None:
-    """Return all attributes of the op at `position`, defaults included.
+def read_attributes(draft: Draft, position: int, spec: OpSpec, given: Mapping[str, object]) -> dict[str, object] | None:
+    """Return all attributes of the op at `position`, of those `given` in the file and the defaults of the others.
 
     None if something is wrong with them, which is reported.
     """
-    given = given_attributes(draft, position)
     known = {each.name: each for each in spec.attributes}
     for key in given:
         if key not in known:
@@ -35,9 +34,8 @@ def read_attributes(draft: Draft, position: int, spec: OpSpec) -> dict[str, obje
     return values if values.keys() == known.keys() >= given.keys() else None
 
 
-def given_attributes(draft: Draft, position: int) -> Mapping[str, object]:
-    """Return the attributes of an op that stand in the file."""
-    entry = draft.workload.document.data["ops"][position]
+def given_attributes(entry: object) -> Mapping[str, object]:
+    """Return the attributes that stand in an op's entry of the file."""
     if not isinstance(entry, Mapping):
         return {}
     return {key: value for key, value in entry.items() if key not in _OF_ALL_OPS}

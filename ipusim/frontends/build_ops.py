@@ -24,14 +24,16 @@ def build_ops(draft: Draft) -> None:
     _check_results(draft, writer_of)
     _check_op_names(draft)
     known = draft.tensors.keys() | writer_of.keys()
+    written = draft.workload.document.data["ops"]
     for position, entry in enumerate(draft.workload.ops):
         spec = _find_spec(draft, position, entry)
-        attrs = read_attributes(draft, position, spec) if spec else None
+        given = given_attributes(written[position])
+        attrs = read_attributes(draft, position, spec, given) if spec else None
         if position in draft.broken_ops:
             continue
         operands = _find_operands(draft, position, entry, known)
         if attrs and all(operands):
-            attrs = settled(attrs, tuple(each for each in operands if each), given_attributes(draft, position))
+            attrs = settled(attrs, tuple(each for each in operands if each), given)
         result = None
         if spec and _operands_are_allowed(draft, position, spec, operands) and attrs is not None:
             result = _infer(draft, position, spec, attrs, operands)

@@ -230,11 +230,11 @@ def settled(attrs: dict[str, object], inputs: tuple[Tensor, ...], given: Contain
 
     `given` has the names of the attributes that the user chose.
     """
+    if "partials" not in attrs or "partials" in given:
+        return attrs
     dense = not any(tensor.sparsity for tensor in inputs)
     quarter = dense and any(is_quarter(tensor.dtype) for tensor in inputs)
-    if "partials" not in attrs or "partials" in given or not quarter:
-        return attrs
-    return attrs | {"partials": "float16"}
+    return attrs | {"partials": "float16"} if quarter else attrs
 
 
 def common_dtype(inputs: tuple[Tensor, ...]) -> str:
