@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,13 @@ def _problems_of_sound_parts(document: Document, folder: Path, known: Sequence[P
         return ()
     paths = {problem.path for problem in known}
 
+    @cache
     def is_broken(*path: str | int) -> bool:
         prefix = document.problem(path, "").path
         return any(each == prefix or each.startswith(f"{prefix}.") for each in paths)
 
-    broken_tensors = frozenset(name for name in tensors if is_broken("tensors", name))
-    broken_ops = frozenset(position for position in range(len(ops)) if is_broken("ops", position))
+    broken_tensors = frozenset(name for name in tensors if is_broken("tensors") and is_broken("tensors", name))
+    broken_ops = frozenset(position for position in range(len(ops)) if is_broken("ops") and is_broken("ops", position))
     results = (ops[position].get("output") for position in broken_ops if isinstance(ops[position], Mapping))
     rest = {key: value for key, value in document.data.items() if not is_broken(key) or key in ("tensors", "ops")}
     rest["tensors"] = {name: value for name, value in tensors.items() if name not in broken_tensors}
