@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,12 @@ def test_every_band_that_is_left_is_named(points, words):
     assert len(errors.problems) == len(words)
     assert all(word in problem for word, problem in zip(words, errors.problems, strict=True))
     assert Validation("bow", (), {}, (errors,), ()).passed is not bool(words)
+
+
+def test_the_readme_lists_every_source_with_its_points():
+    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:4]] for line in text.splitlines() if line.startswith("  | `")]
+    assert {name: int(points) for name, _, points in rows} == {each.name: len(each.points()) for each in sources()}
 
 
 def test_held_out_series_do_not_take_part_in_their_fit():
