@@ -66,7 +66,9 @@ def test_every_band_that_is_left_is_named(points, words):
 
 def test_the_readme_lists_every_source_with_its_points():
     text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    rows = [[cell.strip(" `") for cell in line.split("|")[1:4]] for line in text.splitlines() if line.startswith("  | `")]
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:4]] for line in text.splitlines() if line.startswith("  | `")
+    ]
     assert {name: int(points) for name, _, points in rows} == {each.name: len(each.points()) for each in sources()}
 
 
