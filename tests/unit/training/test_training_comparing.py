@@ -122,7 +122,7 @@ def test_a_method_that_does_not_fit_takes_nothing_from_the_others(
     path.write_text(json.dumps(classes_workload(data)))
     command = ["train", str(path), "--compare", "dense,static", "--seeds", "2", "--steps", "2", "--json"]
     page = tmp_path / "page.html"
-    assert main([*command, "--set", "tile_sram_bytes=2048", "--html", str(page)]) == 1
+    assert main([*command, "--set", "tile_sram_bytes=1920", "--set", "sram_element_bytes=64", "--html", str(page)]) == 1
     assert "does not fit" in page.read_text()
     found = capsys.readouterr()
     document = json.loads(found.out)
