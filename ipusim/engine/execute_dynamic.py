@@ -10,7 +10,8 @@ from ipusim.engine.values import Values
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
 from ipusim.kernels.dynamic_product import Form, Held, Matrix, multiply_buckets, turn_blocks
-from ipusim.kernels.sampled_product import Lines, Places, copy_lines, sample_buckets
+from ipusim.kernels.lines import Lines, copy_lines
+from ipusim.kernels.sampled_product import Places, sample_buckets
 from ipusim.kernels.scalars import signed_word
 from ipusim.kernels.workers import Done, Workers
 from ipusim.plan.dynamic_payload import HeldBuckets, MetBuckets

@@ -11,7 +11,8 @@ from ipusim.engine.executors import Bound
 from ipusim.engine.values import F32Array, Values
 from ipusim.ir.program import VertexSet
 from ipusim.ir.regions import IntArray
-from ipusim.kernels.sampled_product import Lines, Runs, sample_runs
+from ipusim.kernels.lines import Lines
+from ipusim.kernels.sampled_product import Runs, sample_runs
 from ipusim.kernels.static_product import add_sources, multiply_runs, panel_columns, store_rows
 from ipusim.kernels.workers import Done, Workers, share_of
 from ipusim.plan.static_gradient import RunGradient

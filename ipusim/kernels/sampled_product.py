@@ -16,34 +16,12 @@ from ipusim.ir.regions import IntArray
 from ipusim.kernels.block_row import BAND_ROWS, LANES, block_row
 from ipusim.kernels.dots import DOT_LANES, DOTS, dots
 from ipusim.kernels.jit import inner_kernel, kernel
+from ipusim.kernels.lines import Lines, borrowed_lines, fetch_line
 from ipusim.kernels.packing import F32Array
-from ipusim.kernels.scalars import FLOAT32, borrowed, half_grid, span
+from ipusim.kernels.scalars import FLOAT32, borrowed, half_grid
 from ipusim.kernels.workers import Done, Workers
 
 _NAN = np.float32(np.nan)
-
-
-class Lines(NamedTuple):
-    """The pieces of a dense matrix that each tile has.
-
-    Attributes
-    ----------
-    values : float32 array [groups, rows, cols]
-    boxes : int64 array [n_pieces, 6]
-        What lies outside of `values` is zero; side by side the pieces of a tile are its columns.
-    segments : int64 array [n_tiles + 1]
-        Pieces of each tile.
-    flipped : bool
-        Rows of `values` are columns of the matrix.
-    n_rows : int
-        Most rows of a tile.
-    """
-
-    values: F32Array
-    boxes: IntArray
-    segments: IntArray
-    flipped: bool
-    n_rows: int
 
 
 class Places(NamedTuple):
@@ -167,25 +145,12 @@ def sample_runs(
     workers.run(partial(_run_range, runs, intervals, left, right, sums, half), len(intervals) * n_runs, done)
 
 
-def copy_lines(lines: Lines, out: F32Array, workers: Workers) -> None:
-    """Copy what each tile has of an operand to its own matrix in `out`: float32 array [n_tiles, rows, cols]."""
-    workers.run(partial(_copy_range, lines, out), len(out))
-
-
-@kernel
-def _copy_range(lines: Lines, out: F32Array, first: int, last: int) -> None:
-    lines = _borrowed(lines)
-    for tile in range(first, last):
-        for row in range(lines.n_rows):
-            _fetch(lines, tile, row, out[tile, row].ctypes.data, 1)
-
-
 @kernel
 def _run_range(
     runs: Runs, intervals: IntArray, left: Lines, right: Lines, sums: F32Array, half: bool, first: int, last: int
 ) -> None:
     size, n_runs = runs.block_size, len(runs.n_rows)
-    left, right, sums = _borrowed(left), _borrowed(right), borrowed(sums)
+    left, right, sums = borrowed_lines(left), borrowed_lines(right), borrowed(sums)
     rows, local_rows, cols = borrowed(runs.rows), borrowed(runs.local_rows), borrowed(runs.cols)
     local_cols = borrowed(runs.local_cols)
     deepest = 0
@@ -219,7 +184,7 @@ def _run_range(
 def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, half: bool, first: int, last: int) -> None:
     size = places.block_size
     single = size == 1
-    left, right, sums = _borrowed(left), _borrowed(right), borrowed(sums)
+    left, right, sums = borrowed_lines(left), borrowed_lines(right), borrowed(sums)
     n_rows, n_cols, deepest = left.n_rows // size, right.n_rows // size, 0
     for tile in range(first, last):
         deepest = max(deepest, _depth(left, tile, size))
@@ -252,13 +217,6 @@ def _bucket_range(places: Places, left: Lines, right: Lines, sums: F32Array, hal
                     place += count * size * size
             slot += int(words[here + 3])
             here += int(words[here + 4])
-
-
-@inner_kernel
-def _borrowed(lines: Lines) -> Lines:
-    return Lines(
-        borrowed(lines.values), borrowed(lines.boxes), borrowed(lines.segments), lines.flipped, lines.n_rows
-    )  # fmt: skip
 
 
 @inner_kernel
@@ -325,7 +283,7 @@ def _row_of_elements(
     """Add the products of single elements in one row to their sums."""
     depth = local.depth
     if not local.has_left[local_row]:
-        _fetch(left, tile, row, local.left.ctypes.data + 4 * local_row * depth, 1)
+        fetch_line(left, tile, row, local.left.ctypes.data + 4 * local_row * depth, 1)
         local.has_left[local_row] = True
     line = local.left.ctypes.data + 4 * local_row * depth
     for begin in range(0, len(cols), DOTS):
@@ -334,7 +292,7 @@ def _row_of_elements(
             col = local_cols[begin + i]
             address = local.right.ctypes.data + 4 * col * depth
             if not local.has_right[col]:
-                _fetch(right, tile, cols[begin + i], address, 1)
+                fetch_line(right, tile, cols[begin + i], address, 1)
                 local.has_right[col] = True
             local.addresses[i] = address
         if held == DOTS:
@@ -365,12 +323,12 @@ def _block(
     line = local_row * size * depth
     if not local.has_left[local_row]:
         for i in range(size):
-            _fetch(left, tile, row * size + i, local.left.ctypes.data + 4 * (line + i * depth), 1)
+            fetch_line(left, tile, row * size + i, local.left.ctypes.data + 4 * (line + i * depth), 1)
         local.has_left[local_row] = True
     start = local_col * panel * depth
     if not local.has_right[local_col]:
         for i in range(size):
-            _fetch(right, tile, col * size + i, local.right.ctypes.data + 4 * (start + i), panel)
+            fetch_line(right, tile, col * size + i, local.right.ctypes.data + 4 * (start + i), panel)
         local.has_right[local_col] = True
     local.addresses[0] = 0
     for part in range(0, size, BAND_ROWS):
@@ -389,34 +347,3 @@ def _add(products: F32Array, count: int, sums: F32Array, half: bool) -> None:
         total = sums[i] + products[i]
         total = half_grid(total) if half else total
         sums[i] = total if total == total else _NAN
-
-
-@inner_kernel
-def _fetch(lines: Lines, tile: int, row: int, target: int, step: int) -> None:
-    """Copy a row of what a tile has of a matrix to the address `target`, an element every `step`."""
-    start = lines.values.ctypes.data
-    rows, cols = lines.values.shape[1], lines.values.shape[2]
-    for piece in range(lines.segments[tile], lines.segments[tile + 1]):
-        box = lines.boxes[piece]
-        r0, c0 = box[2], box[4]
-        corner = (box[0] * rows + r0) * cols + c0
-        if lines.flipped:
-            if row < min(box[5], cols) - c0:
-                _copy(start + 4 * (corner + row), cols, target, step, min(box[3], rows) - r0)
-            target += 4 * step * (box[3] - r0)
-            continue
-        if row < min(box[3], rows) - r0:
-            _copy(start + 4 * (corner + row * cols), 1, target, step, min(box[5], cols) - c0)
-        target += 4 * step * (box[5] - c0)
-
-
-@inner_kernel
-def _copy(source: int, source_step: int, target: int, target_step: int, count: int) -> None:
-    """Copy numbers from an address to another one."""
-    numbers, line = span(source, count * source_step), span(target, count * target_step)
-    if source_step == 1 and target_step == 1:
-        for i in range(count):
-            line[i] = numbers[i]
-    else:
-        for i in range(count):
-            line[i * target_step] = numbers[i * source_step]

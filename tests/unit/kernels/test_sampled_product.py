@@ -3,7 +3,7 @@ import pytest
 
 from ipusim.kernels.dots import DOT_LANES, DOTS, dots
 from ipusim.kernels.jit import kernel
-from ipusim.kernels.sampled_product import Lines, copy_lines
+from ipusim.kernels.lines import Lines, copy_lines
 from ipusim.kernels.workers import Workers
 
 
