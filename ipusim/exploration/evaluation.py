@@ -14,16 +14,13 @@ from ipusim.engine.trace import Trace
 from ipusim.errors import BadInputError, IpusimError
 from ipusim.exploration.reads import ChipMemo
 from ipusim.exploration.resolving import Case, reason_of
+from ipusim.exploration.statuses import FAILED, INFEASIBLE, OK
 from ipusim.files.wording import shorten
 from ipusim.pipeline.compiling import Compiled, compile_graph
 from ipusim.pipeline.infeasible import explain_infeasible
 from ipusim.pipeline.run import Run
 from ipusim.pipeline.simulation import NOT_EXECUTED
 from ipusim.plan.cache import not_written
-
-OK = "ok"
-INFEASIBLE = "infeasible"
-FAILED = "failed"
 
 _PROGRAMS_KEPT = 8
 _TRACES_KEPT = 64

@@ -9,7 +9,7 @@ from typing import Any
 
 from ipusim.errors import BadInputError, IpusimError, Problem
 from ipusim.exploration.executors.task import Executor, Task
-from ipusim.exploration.judging import OK, Judge
+from ipusim.exploration.judging import Judge
 from ipusim.exploration.keys import digest_of, model_key
 from ipusim.exploration.load import SpaceLike, load_space
 from ipusim.exploration.order import SharingOrder
@@ -18,6 +18,7 @@ from ipusim.exploration.resolving import Resolver, reason_of, result_keys
 from ipusim.exploration.result import Exploration
 from ipusim.exploration.samplers.registry import find_sampler
 from ipusim.exploration.space import Space
+from ipusim.exploration.statuses import EXCLUDED, INVALID, OK
 from ipusim.exploration.store import NO_RESULTS, Point, Store
 from ipusim.exploration.stored import Inspector
 from ipusim.exploration.waiting import wait_for_others
@@ -25,9 +26,6 @@ from ipusim.files.wording import FieldError
 from ipusim.pipeline.processes import default_workers
 
 Progress = Callable[[str], None]
-
-INVALID = "invalid"
-EXCLUDED = "excluded"
 
 _CLAIMED_PER_WORKER = 64
 """Simulations that are claimed at once, so that others on the same file get their part of a generation."""

@@ -10,12 +10,9 @@ from ipusim.exploration.metrics import combine
 from ipusim.exploration.resolving import Resolver
 from ipusim.exploration.samplers.registry import Judged
 from ipusim.exploration.space import Space
+from ipusim.exploration.statuses import NOT_ALLOWED, OK
 from ipusim.exploration.store import Point, Row
 from ipusim.pipeline.uncertainty import weighted_uncertainty
-
-OK = "ok"
-NOT_ALLOWED = "constraint"
-"""Status of a point that was simulated and breaks a constraint on figures."""
 
 Figures = dict[str, float | None]
 

@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipusim.exploration.metrics import Objective
+from ipusim.exploration.metrics import OF_TIME, Objective
 
 F64Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-OF_TIME = ("cycles", "seconds", "tflops", "fraction_of_peak", "tflops_per_mm2")
-"""Figures that are off by as much as the cycles."""
 
 _COMPARED_AT_ONCE = 1 << 20
 

@@ -55,6 +55,9 @@ METRICS: dict[str, Metric] = {
 }
 """Every figure that can be an objective or stand in a constraint."""
 
+OF_TIME = ("cycles", "seconds", "tflops", "fraction_of_peak", "tflops_per_mm2")
+"""Figures that are off by as much as the cycles."""
+
 SUMMED = (
     "cycles",
     "seconds",

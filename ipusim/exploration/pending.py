@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ipusim.exploration.evaluation import FAILED, INFEASIBLE
+from ipusim.exploration.statuses import FAILED, INFEASIBLE
 from ipusim.exploration.store import Point, Row
 
 

@@ -28,6 +28,7 @@ from typing import Any
 from psutil import NoSuchProcess, Process
 
 from ipusim.errors import BadInputError, IpusimError, Problem
+from ipusim.exploration.statuses import STORED
 from ipusim.files.wording import shorten
 
 APPLICATION = 0x49505553
@@ -59,7 +60,6 @@ NO_RESULTS = "there are no results yet"
 
 Row = dict[str, Any]
 
-_STATUSES = ("ok", "infeasible", "invalid", "excluded", "failed")
 _MOST_POINTS = 2**62
 
 
@@ -275,7 +275,7 @@ class Store:
             query = f"SELECT key, status, reason, figures FROM results WHERE key IN ({marks})"
             for key, status, reason, figures in self._query(query, part):
                 content = self._mapping(figures)
-                if content is None or status not in _STATUSES or not isinstance(reason, str):
+                if content is None or status not in STORED or not isinstance(reason, str):
                     raise self.damaged(f"the simulation {key}")
                 found[key] = {"status": status, "reason": reason, "figures": content}
         return found
@@ -297,7 +297,7 @@ class Store:
         for position, values, keys, status, reason in self._query(query, (space, start, end)):
             content = self._mapping(values)
             texts = isinstance(keys, str) and isinstance(reason, str)
-            if content is None or status not in _STATUSES or not texts or not isinstance(position, int):
+            if content is None or status not in STORED or not texts or not isinstance(position, int):
                 raise self.damaged(f"point {position}")
             yield Point(position, content, tuple(keys.split()), status, reason)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ipusim.exploration.parameters import Choices, Parameter
 from ipusim.exploration.space import Space
+from ipusim.exploration.statuses import OK
 from ipusim.exploration.store import Point, Row, Store
 
-_OK = "ok"
 _NEEDED = (
     *("cycles", "seconds", "cycles_in_compute", "cycles_in_exchange", "cycles_in_sync", "flops"),
     *("max_tile_bytes", "total_bytes", "total_sram_bytes", "peak_seconds", "energy_j", "area_mm2"),
@@ -54,9 +54,9 @@ class Inspector:
         return rows
 
     def _problems(self, point: Point, rows: Mapping[str, Row]) -> Iterator[str]:
-        if point.status != _OK:
+        if point.status != OK:
             return
-        if len(point.keys) != self._n_members or any(rows.get(key, {}).get("status") != _OK for key in point.keys):
+        if len(point.keys) != self._n_members or any(rows.get(key, {}).get("status") != OK for key in point.keys):
             yield "a simulation is missing"
         if set(point.values) != self._names:
             yield "its parameters are not those of the space"
@@ -80,7 +80,7 @@ def _texts(parameter: Parameter) -> frozenset[str] | None:
 def _is_sound(row: Row) -> bool:
     """Tell whether the figures of a simulation are such as :mod:`ipusim.exploration.evaluation` makes."""
     figures = row["figures"]
-    if row["status"] != _OK:
+    if row["status"] != OK:
         return _is_number(figures.get("violation", 0.0))
     for name in _NEEDED:
         value = figures.get(name)

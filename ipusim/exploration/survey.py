@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ipusim.exploration.judging import NOT_ALLOWED, OK, Judge, Verdict
+from ipusim.exploration.judging import Judge, Verdict
 from ipusim.exploration.space import Space
+from ipusim.exploration.statuses import NOT_ALLOWED, OK
 from ipusim.exploration.store import Store
 from ipusim.exploration.stored import Inspector
 from ipusim.pipeline.bands import Bands, is_validated

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ipusim.exploration.evaluation import FAILED, Evaluator, Row
+from ipusim.exploration.evaluation import Evaluator, Row
 from ipusim.exploration.resolving import Resolver
 from ipusim.exploration.space import Space
+from ipusim.exploration.statuses import FAILED
 
 MOST_DEATHS = 3
 """Processes that may die over one simulation before it counts as failed."""
